@@ -1,0 +1,7 @@
+//! document.
+
+pub mod author;
+pub mod crdt;
+pub mod csv;
+pub mod order;
+pub mod table;

@@ -1,0 +1,8 @@
+//! sync.
+
+pub mod aside;
+pub mod bindings;
+pub mod conversation;
+pub mod gate;
+pub mod log;
+pub mod presence;
