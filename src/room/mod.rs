@@ -1,3 +1,15 @@
-//! room.
+//! Floor 3: the live document. A room is a plain shared value; connections come to it and pull.
 
+pub mod audience;
+mod commit;
+mod compact;
 pub mod inbox;
+#[allow(clippy::module_inception)]
+pub mod room;
+pub mod rooms;
+mod sleep;
+
+pub use commit::{Commit, Writer};
+pub use room::{Room, RoomLimits};
+pub use rooms::Rooms;
+pub use sleep::Waking;

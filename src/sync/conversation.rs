@@ -1,1 +1,334 @@
-//! To be written.
+//! One peer and one document: what the peer has, and whether it is told by the library or from the log.
+//!
+//! A conversation *catches up* through Automerge's own sync state until the peer stands where we stand; then it holds
+//! a *cursor* in the change log and pulls the frames that all observers share. Anything the peer says that is not a
+//! plain acknowledgement sends it back to the library. A conversation that may not write is *deaf*: it is told
+//! everything and takes nothing.
+//!
+//! Invariants: an answer made from the document is given out only when everything in it is durable; at most one answer
+//! waits for that; frames of one conversation leave in the order of their positions.
+
+use automerge::ChangeHash;
+use automerge::sync::{Message, MessageFlags, State};
+use bytes::Bytes;
+
+use super::log::{ChangeLog, Pull};
+use super::replica::{Replica, Reply};
+use crate::id::ConnectionId;
+
+/// Whether a conversation takes what its peer sends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hearing {
+    Open,
+    /// Takes nothing and tells the peer so, which then sends no more changes.
+    Deaf,
+    /// Takes nothing without telling, so that the author of a change that was set aside keeps sending it.
+    Quarantined,
+}
+
+enum Phase {
+    CatchingUp(Box<State>),
+    /// A [`CatchUp`] has the state.
+    Away,
+    CaughtUp {
+        cursor: u64,
+    },
+}
+
+/// A message whose changes were taken out and committed.
+struct Waiting {
+    message: Message,
+    /// Whether all its changes are in the document now.
+    committed: bool,
+}
+
+/// An answer that waits until the document it was made from is durable.
+struct Parked {
+    data: Bytes,
+    position: u64,
+    settles: bool,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Heard {
+    /// The peer has what its heads say; nothing is to be done.
+    Acknowledged,
+    /// The library must look at it: see [`Conversation::due`].
+    CatchUp,
+}
+
+pub struct Conversation {
+    phase: Phase,
+    hearing: Hearing,
+    /// The newest heads that the peer is known to have.
+    acknowledged: Vec<ChangeHash>,
+    /// The latest message that the library has not seen. Each one says everything anew, so one is enough.
+    waiting: Option<Waiting>,
+    /// Whether the changes of the latest message were all committed.
+    committed: bool,
+    /// The peer waits for us: it was sent back, and does not answer a rebuilt state by itself.
+    speak: bool,
+    parked: Option<Parked>,
+    /// The position of the document that the last answer was made from.
+    answered: u64,
+}
+
+impl Default for Conversation {
+    fn default() -> Self {
+        Self {
+            phase: Phase::CatchingUp(Box::new(State::new())),
+            hearing: Hearing::Open,
+            acknowledged: Vec::new(),
+            waiting: None,
+            committed: true,
+            speak: false,
+            parked: None,
+            answered: u64::MAX,
+        }
+    }
+}
+
+impl Conversation {
+    pub fn hearing(&self) -> Hearing {
+        self.hearing
+    }
+
+    /// The position up to which the peer was told everything; none while it is catching up.
+    pub fn cursor(&self) -> Option<u64> {
+        match self.phase {
+            Phase::CaughtUp { cursor } => Some(cursor),
+            _ => None,
+        }
+    }
+
+    /// The newest heads that the peer is known to have, sorted.
+    pub fn acknowledged(&self) -> &[ChangeHash] {
+        &self.acknowledged
+    }
+
+    /// Takes a message without its changes; `committed` says whether those are all in the document now, `knows` whether
+    /// the document has a change.
+    pub fn hear(&mut self, message: Message, committed: bool, knows: impl Fn(&ChangeHash) -> bool) -> Heard {
+        if matches!(self.phase, Phase::CaughtUp { .. }) {
+            if self.hearing == Hearing::Open && committed && is_acknowledgement(&message, &knows) {
+                self.acknowledged = message.heads;
+                return Heard::Acknowledged;
+            }
+            if self.hearing != Hearing::Open && message.need.is_empty() && !is_reset(&message) {
+                self.acknowledged = message.heads.into_iter().filter(knows).collect();
+                return Heard::Acknowledged;
+            }
+            self.send_back();
+        }
+        self.waiting = Some(Waiting { message, committed });
+        Heard::CatchUp
+    }
+
+    /// Takes nothing from here on. The next message says so, unless the conversation is quarantined.
+    pub fn turn_deaf(&mut self, hearing: Hearing) {
+        debug_assert!(hearing != Hearing::Open);
+        if self.hearing != Hearing::Open {
+            return;
+        }
+        self.hearing = hearing;
+        if matches!(self.phase, Phase::CaughtUp { .. }) {
+            self.send_back();
+        }
+        if let Phase::CatchingUp(state) = &mut self.phase {
+            state.set_read_only(true);
+            self.speak = true;
+        }
+    }
+
+    /// Forgets everything but what the peer acknowledged: the room has a new epoch.
+    pub fn restart(&mut self) {
+        self.parked = None;
+        self.waiting = None;
+        self.committed = true;
+        self.send_back();
+        self.speak = true;
+    }
+
+    fn send_back(&mut self) {
+        let mut state = State {
+            shared_heads: self.acknowledged.clone(),
+            ..State::new()
+        };
+        state.read_only = self.hearing != Hearing::Open;
+        self.phase = Phase::CatchingUp(Box::new(state));
+    }
+
+    /// Whether the library has something to do for this peer, where everything up to `durable` may be shown.
+    pub fn due(&self, durable: u64) -> bool {
+        matches!(self.phase, Phase::CatchingUp(_))
+            && self.parked.is_none()
+            && (self.waiting.is_some() || self.speak || self.answered < durable)
+    }
+
+    /// Takes the state out for a [`CatchUp`], which can run elsewhere. None unless one is due.
+    pub fn begin(&mut self) -> Option<CatchUp> {
+        if self.parked.is_some() || !matches!(self.phase, Phase::CatchingUp(_)) {
+            return None;
+        }
+        let Phase::CatchingUp(state) = std::mem::replace(&mut self.phase, Phase::Away) else {
+            unreachable!("looked at just above")
+        };
+        self.speak = false;
+        let message = self.waiting.take().map(|waiting| {
+            self.committed = waiting.committed;
+            waiting.message
+        });
+        Some(CatchUp {
+            state,
+            message,
+            hearing: self.hearing,
+            committed: self.committed,
+        })
+    }
+
+    /// Takes the state back, with the answer.
+    pub fn finish(&mut self, done: CaughtUp) {
+        debug_assert!(matches!(self.phase, Phase::Away));
+        self.acknowledged.clone_from(&done.state.shared_heads);
+        self.answered = done.position;
+        let mut state = done.state;
+        if self.hearing != Hearing::Open && !state.read_only {
+            state.set_read_only(true);
+            self.speak = true;
+        }
+        self.phase = Phase::CatchingUp(state);
+        match done.answer {
+            Some(data) => {
+                self.parked = Some(Parked {
+                    data,
+                    position: done.position,
+                    settles: done.settles,
+                })
+            }
+            None if done.settles => self.settle(done.position),
+            None => {}
+        }
+    }
+
+    fn settle(&mut self, position: u64) {
+        if self.waiting.is_none() && !self.speak {
+            self.phase = Phase::CaughtUp { cursor: position };
+        }
+    }
+
+    /// The next message for the peer: a parked answer that became durable, else a frame of the log.
+    pub fn pull(&mut self, log: &mut ChangeLog, reader: ConnectionId) -> Option<Bytes> {
+        if let Some(parked) = self.parked.take_if(|parked| parked.position <= log.durable()) {
+            if parked.settles {
+                self.settle(parked.position);
+            }
+            return Some(parked.data);
+        }
+        let Phase::CaughtUp { cursor } = self.phase else {
+            return None;
+        };
+        match log.pull(cursor, Some(reader)) {
+            Pull::Nothing => None,
+            Pull::Frame { data, upto } => {
+                self.phase = Phase::CaughtUp { cursor: upto };
+                Some(data)
+            }
+            Pull::Behind => match log.position_of(&self.acknowledged) {
+                Some(position) => {
+                    self.phase = Phase::CaughtUp { cursor: position };
+                    self.pull(log, reader)
+                }
+                None => {
+                    self.send_back();
+                    self.speak = true;
+                    None
+                }
+            },
+        }
+    }
+}
+
+/// A reset: the peer lacks what we took it to have and says so for ever until the library answers. Taking one for an
+/// acknowledgement is a livelock.
+fn is_reset(message: &Message) -> bool {
+    message.have.first().is_none_or(|have| have.last_sync.is_empty()) || asks_for_reset(message)
+}
+
+fn asks_for_reset(message: &Message) -> bool {
+    message
+        .flags
+        .is_some_and(|flags| flags.contains(MessageFlags::SYNC_RESET))
+}
+
+fn is_acknowledgement(message: &Message, knows: impl Fn(&ChangeHash) -> bool) -> bool {
+    message.need.is_empty()
+        && !is_reset(message)
+        && message.heads.iter().all(&knows)
+        && message.have[0].last_sync.iter().all(&knows)
+}
+
+/// One turn of the library for one peer: heavy work, done on a [`Replica`].
+pub struct CatchUp {
+    state: Box<State>,
+    message: Option<Message>,
+    hearing: Hearing,
+    committed: bool,
+}
+
+/// The outcome of a [`CatchUp`].
+pub struct CaughtUp {
+    state: Box<State>,
+    answer: Option<Bytes>,
+    position: u64,
+    settles: bool,
+}
+
+impl CatchUp {
+    /// Does the work. `below` gives, for a change that is kept aside, the hashes missing below it: asking for the change
+    /// itself is a livelock, since the peer believes that it has sent it.
+    pub fn run(self, replica: &mut Replica, below: impl Fn(&ChangeHash, &Replica) -> Option<Vec<ChangeHash>>) -> CaughtUp {
+        let mut state = *self.state;
+        // After a rollback a peer may have acknowledged what is gone; such a hash would make it send nothing.
+        state.shared_heads.retain(|hash| replica.has(hash));
+        let Reply { state, message } = match self.message {
+            Some(message) => replica.answer(state, message),
+            None => replica.speak(state),
+        };
+        let resets = state
+            .their_have
+            .iter()
+            .flatten()
+            .take(1)
+            .any(|have| have.last_sync.iter().any(|hash| !replica.has(hash)));
+        let needs_nothing = state.their_need.as_ref().is_some_and(Vec::is_empty);
+        let knows_heads = state.their_heads.iter().flatten().all(|hash| replica.has(hash));
+        let settles = match self.hearing {
+            Hearing::Open => !resets && needs_nothing && knows_heads && self.committed,
+            Hearing::Deaf | Hearing::Quarantined => !resets && needs_nothing,
+        };
+        let answer = message.map(|mut message| {
+            if self.hearing != Hearing::Deaf && !resets {
+                message.flags = None;
+            }
+            replace_kept_aside(&mut message.need, |hash| below(hash, replica));
+            message.encode().into()
+        });
+        CaughtUp {
+            state: Box::new(state),
+            answer,
+            position: replica.position(),
+            settles,
+        }
+    }
+}
+
+fn replace_kept_aside(need: &mut Vec<ChangeHash>, below: impl Fn(&ChangeHash) -> Option<Vec<ChangeHash>>) {
+    let mut replaced: Vec<ChangeHash> = need
+        .iter()
+        .flat_map(|hash| below(hash).unwrap_or_else(|| vec![*hash]))
+        .collect();
+    replaced.sort_unstable();
+    replaced.dedup();
+    *need = replaced;
+}

@@ -1,1 +1,429 @@
-//! To be written.
+//! The change log of a room: what was committed lately, and the frames made of it.
+//!
+//! Connections that are caught up hold a position in this log and pull what lies behind it. The bytes for a range are
+//! made once and shared by all who ask for that range, which is what makes a thousand observers of one document
+//! cheap: the library would walk the history of the document for each of them.
+//!
+//! A position is a commit number of the document; position `p` stands behind the change with that number. Three marks
+//! run along the log: `start` (before the first entry kept), `durable` (synced) and `end` (appended).
+//!
+//! Invariants: nothing behind `durable` is ever given out; `heads` and `last_sync` of a frame come from the ends of its
+//! range, never from the document, whose heads may not be durable yet; entries that are not durable are never dropped.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use automerge::ChangeHash;
+use automerge::sync::{BloomFilter, ChunkList, Have, Message, MessageVersion};
+use bytes::Bytes;
+
+use crate::id::ConnectionId;
+
+/// The version of a document: the hashes of its newest changes, sorted.
+pub type Heads = Arc<[ChangeHash]>;
+
+/// A writer whose own changes in a range are longer than this gets a frame without them: it has them.
+const OWN_BYTES_WORTH_LEAVING_OUT: usize = 4 * 1024;
+
+/// How many made frames are remembered. Observers ask for the same one or two ranges within a moment.
+const FRAMES_REMEMBERED: usize = 4;
+
+/// How much of the past a room keeps in memory.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LogLimits {
+    /// Changes kept, at most. One that is not durable yet is kept beyond it.
+    pub changes: usize,
+    /// Bytes of changes kept, at most, in bytes.
+    pub bytes: usize,
+    /// A frame is cut after this many bytes of changes; a single longer change travels alone.
+    pub frame_bytes: usize,
+}
+
+impl Default for LogLimits {
+    fn default() -> Self {
+        Self {
+            changes: 4096,
+            bytes: 4 << 20,
+            frame_bytes: 1 << 20,
+        }
+    }
+}
+
+/// One committed change.
+#[derive(Debug, Clone)]
+struct Entry {
+    hash: ChangeHash,
+    bytes: Bytes,
+    /// The heads of the document behind this change.
+    heads: Heads,
+    /// The connection it came through; none for the server's own.
+    from: Option<ConnectionId>,
+}
+
+/// What the log has for a reader at some position.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pull {
+    /// Nothing durable lies behind the position.
+    Nothing,
+    /// A sync message with the changes up to the position `upto`.
+    Frame { data: Bytes, upto: u64 },
+    /// The position lies before the start: the reader must catch up through the library.
+    Behind,
+}
+
+struct Frame {
+    from: u64,
+    upto: u64,
+    data: Bytes,
+}
+
+/// The changes of one room since it was opened, bounded.
+pub struct ChangeLog {
+    limits: LogLimits,
+    start: u64,
+    heads_at_start: Heads,
+    entries: VecDeque<Entry>,
+    bytes: usize,
+    durable: u64,
+    /// The position behind each change that is kept.
+    positions: HashMap<ChangeHash, u64>,
+    frames: VecDeque<Frame>,
+}
+
+impl ChangeLog {
+    /// A log that begins at `position`, where the document has `heads` and everything is durable.
+    pub fn starting_at(position: u64, heads: Heads, limits: LogLimits) -> Self {
+        Self {
+            limits,
+            start: position,
+            heads_at_start: heads,
+            entries: VecDeque::new(),
+            bytes: 0,
+            durable: position,
+            positions: HashMap::new(),
+            frames: VecDeque::new(),
+        }
+    }
+
+    pub fn start(&self) -> u64 {
+        self.start
+    }
+
+    pub fn durable(&self) -> u64 {
+        self.durable
+    }
+
+    pub fn end(&self) -> u64 {
+        self.start + self.entries.len() as u64
+    }
+
+    /// The heads of the document at the end of the log.
+    pub fn heads(&self) -> Heads {
+        self.entries
+            .back()
+            .map_or_else(|| self.heads_at_start.clone(), |entry| entry.heads.clone())
+    }
+
+    /// The heads at the last durable position: what may be shown.
+    pub fn durable_heads(&self) -> Heads {
+        self.heads_at(self.durable)
+            .expect("the durable mark lies within the log")
+    }
+
+    fn heads_at(&self, position: u64) -> Option<Heads> {
+        match position.checked_sub(self.start)? {
+            0 => Some(self.heads_at_start.clone()),
+            n => self.entries.get(n as usize - 1).map(|entry| entry.heads.clone()),
+        }
+    }
+
+    /// Appends a change that the document has taken; its number is the new end, which is returned.
+    pub fn append(&mut self, hash: ChangeHash, bytes: Bytes, heads: Heads, from: Option<ConnectionId>) -> u64 {
+        self.bytes += bytes.len();
+        self.entries.push_back(Entry {
+            hash,
+            bytes,
+            heads,
+            from,
+        });
+        let number = self.end();
+        self.positions.insert(hash, number);
+        self.trim();
+        number
+    }
+
+    /// Moves the durable mark forward.
+    pub fn flushed(&mut self, position: u64) {
+        debug_assert!(position <= self.end());
+        self.durable = self.durable.max(position);
+        self.trim();
+    }
+
+    /// Forgets what was appended but did not become durable: the store has failed.
+    pub fn roll_back(&mut self) {
+        while self.end() > self.durable {
+            let entry = self.entries.pop_back().expect("the end lies behind the durable mark");
+            self.bytes -= entry.bytes.len();
+            self.positions.remove(&entry.hash);
+        }
+        self.frames.clear();
+    }
+
+    /// Forgets every durable entry: the room goes to sleep. The numbers and heads stay.
+    pub fn forget(&mut self) {
+        while self.start < self.durable {
+            self.drop_first();
+        }
+        self.entries.shrink_to_fit();
+        self.positions.shrink_to_fit();
+    }
+
+    fn trim(&mut self) {
+        while self.start < self.durable && (self.entries.len() > self.limits.changes || self.bytes > self.limits.bytes)
+        {
+            self.drop_first();
+        }
+    }
+
+    fn drop_first(&mut self) {
+        let Some(entry) = self.entries.pop_front() else { return };
+        self.bytes -= entry.bytes.len();
+        self.positions.remove(&entry.hash);
+        self.start += 1;
+        self.heads_at_start = entry.heads;
+        self.frames.retain(|frame| frame.from >= self.start);
+    }
+
+    /// Whether this is a change of the document that the log can vouch for; others need a look at the document.
+    pub fn knows(&self, hash: &ChangeHash) -> bool {
+        self.positions.contains_key(hash) || self.heads_at_start.contains(hash)
+    }
+
+    /// The position at which the document had exactly these heads, if it is still in the log.
+    pub fn position_of(&self, heads: &[ChangeHash]) -> Option<u64> {
+        // The change just before the position wanted is one of the heads there, and the newest of them.
+        let newest = heads.iter().filter_map(|hash| self.positions.get(hash)).max().copied();
+        let position = newest.unwrap_or(self.start);
+        (*self.heads_at(position)? == *heads).then_some(position)
+    }
+
+    /// What lies between `cursor` and the durable mark, as one sync message for `reader`.
+    pub fn pull(&mut self, cursor: u64, reader: Option<ConnectionId>) -> Pull {
+        if cursor < self.start {
+            return Pull::Behind;
+        }
+        if cursor >= self.durable {
+            return Pull::Nothing;
+        }
+        let upto = self.cut(cursor);
+        let first = (cursor - self.start) as usize;
+        let last = (upto - self.start) as usize;
+        let own: usize = self
+            .entries
+            .range(first..last)
+            .filter(|e| reader.is_some() && e.from == reader)
+            .map(|e| e.bytes.len())
+            .sum();
+        if own > OWN_BYTES_WORTH_LEAVING_OUT {
+            return Pull::Frame {
+                data: self.message(first, last, reader),
+                upto,
+            };
+        }
+        if let Some(frame) = self
+            .frames
+            .iter()
+            .find(|frame| frame.from == cursor && frame.upto == upto)
+        {
+            return Pull::Frame {
+                data: frame.data.clone(),
+                upto,
+            };
+        }
+        let data = self.message(first, last, None);
+        if self.frames.len() == FRAMES_REMEMBERED {
+            self.frames.pop_front();
+        }
+        self.frames.push_back(Frame {
+            from: cursor,
+            upto,
+            data: data.clone(),
+        });
+        Pull::Frame { data, upto }
+    }
+
+    /// The end of the frame that begins at `cursor`.
+    fn cut(&self, cursor: u64) -> u64 {
+        let first = (cursor - self.start) as usize;
+        let last = (self.durable - self.start) as usize;
+        let mut bytes = 0;
+        let mut upto = cursor;
+        for entry in self.entries.range(first..last) {
+            bytes += entry.bytes.len();
+            if bytes > self.limits.frame_bytes && upto > cursor {
+                break;
+            }
+            upto += 1;
+        }
+        upto
+    }
+
+    /// A V1 message without flags, which every client takes at any time. The Bloom filter covers all changes of the
+    /// range, also those left out for their writer: otherwise its next message would carry them again. `have` must not
+    /// be empty: the client's next edit would then carry no change.
+    fn message(&self, first: usize, last: usize, without: Option<ConnectionId>) -> Bytes {
+        let range = || self.entries.range(first..last);
+        let last_sync = self
+            .heads_at(self.start + first as u64)
+            .expect("the range lies within the log");
+        let heads = &self.entries[last - 1].heads;
+        let changes: Vec<Vec<u8>> = range()
+            .filter(|entry| without.is_none() || entry.from != without)
+            .map(|entry| entry.bytes.to_vec())
+            .collect();
+        let bloom = BloomFilter::from_hashes(range().map(|entry| entry.hash));
+        let message = Message {
+            heads: heads.to_vec(),
+            need: Vec::new(),
+            have: vec![Have {
+                last_sync: last_sync.to_vec(),
+                bloom,
+            }],
+            changes: ChunkList::from(changes),
+            flags: None,
+            version: MessageVersion::V1,
+        };
+        message.encode().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ADA: Option<ConnectionId> = Some(ConnectionId(1));
+    const GRACE: Option<ConnectionId> = Some(ConnectionId(2));
+
+    fn hash(n: u8) -> ChangeHash {
+        ChangeHash([n; 32])
+    }
+
+    fn log_of(changes: u8, limits: LogLimits) -> ChangeLog {
+        let mut log = ChangeLog::starting_at(10, Arc::new([hash(0)]), limits);
+        for n in 1..=changes {
+            log.append(hash(n), Bytes::from(vec![n; 100]), Arc::new([hash(n)]), ADA);
+        }
+        log
+    }
+
+    fn frame(log: &mut ChangeLog, cursor: u64, reader: Option<ConnectionId>) -> (Message, u64) {
+        match log.pull(cursor, reader) {
+            Pull::Frame { data, upto } => (Message::decode(&data).unwrap(), upto),
+            other => panic!("no frame but {other:?}"),
+        }
+    }
+
+    #[test]
+    fn nothing_is_shown_before_it_is_durable() {
+        let mut log = log_of(3, LogLimits::default());
+        assert_eq!(log.pull(10, GRACE), Pull::Nothing);
+        log.flushed(12);
+        let (message, upto) = frame(&mut log, 10, GRACE);
+        assert_eq!(upto, 12);
+        assert_eq!(message.heads, vec![hash(2)]);
+        assert_eq!(message.have[0].last_sync, vec![hash(0)]);
+        assert_eq!(message.changes.len(), 2);
+        assert_eq!(*log.durable_heads(), [hash(2)]);
+        assert_eq!(log.pull(12, GRACE), Pull::Nothing);
+    }
+
+    #[test]
+    fn all_who_ask_for_a_range_share_its_bytes() {
+        let mut log = log_of(3, LogLimits::default());
+        log.flushed(13);
+        let (Pull::Frame { data: one, .. }, Pull::Frame { data: two, .. }) = (log.pull(10, GRACE), log.pull(10, ADA))
+        else {
+            panic!("two frames")
+        };
+        assert_eq!(one.as_ptr(), two.as_ptr());
+    }
+
+    #[test]
+    fn the_writer_of_much_is_spared_its_own_bytes_but_not_the_filter() {
+        let mut log = log_of(0, LogLimits::default());
+        log.append(hash(1), Bytes::from(vec![1; 5000]), Arc::new([hash(1)]), ADA);
+        log.append(hash(2), Bytes::from(vec![2; 10]), Arc::new([hash(2)]), GRACE);
+        log.flushed(12);
+        let (message, _) = frame(&mut log, 10, ADA);
+        assert_eq!(message.changes.len(), 1);
+        assert!(message.have[0].bloom.contains_hash(&hash(1)));
+        let (message, _) = frame(&mut log, 10, GRACE);
+        assert_eq!(message.changes.len(), 2);
+    }
+
+    #[test]
+    fn a_long_range_is_cut_into_frames_that_meet() {
+        let mut log = log_of(
+            5,
+            LogLimits {
+                frame_bytes: 250,
+                ..LogLimits::default()
+            },
+        );
+        log.flushed(15);
+        let (first, upto) = frame(&mut log, 10, GRACE);
+        assert_eq!((first.changes.len(), upto), (2, 12));
+        let (second, _) = frame(&mut log, upto, GRACE);
+        assert_eq!(second.have[0].last_sync, first.heads);
+    }
+
+    #[test]
+    fn the_past_is_bounded_but_what_is_not_durable_stays() {
+        let mut log = log_of(
+            6,
+            LogLimits {
+                changes: 2,
+                ..LogLimits::default()
+            },
+        );
+        assert_eq!(log.start(), 10);
+        log.flushed(13);
+        assert_eq!((log.start(), log.end()), (13, 16));
+        assert_eq!(log.pull(12, GRACE), Pull::Behind);
+        log.flushed(16);
+        assert_eq!(log.start(), 14);
+        assert!(log.knows(&hash(4)) && log.knows(&hash(6)) && !log.knows(&hash(3)));
+    }
+
+    #[test]
+    fn known_heads_give_back_their_position() {
+        let mut log = log_of(3, LogLimits::default());
+        log.flushed(13);
+        assert_eq!(log.position_of(&[hash(2)]), Some(12));
+        assert_eq!(log.position_of(&[hash(0)]), Some(10));
+        assert_eq!(log.position_of(&[hash(1), hash(2)]), None);
+        assert_eq!(log.position_of(&[hash(9)]), None);
+    }
+
+    #[test]
+    fn a_failed_flush_rolls_back_to_what_is_durable() {
+        let mut log = log_of(3, LogLimits::default());
+        log.flushed(11);
+        log.roll_back();
+        assert_eq!((log.durable(), log.end()), (11, 11));
+        assert_eq!(*log.heads(), [hash(1)]);
+        assert!(!log.knows(&hash(2)));
+    }
+
+    #[test]
+    fn a_sleeping_room_keeps_its_numbers_and_heads() {
+        let mut log = log_of(3, LogLimits::default());
+        log.flushed(13);
+        log.forget();
+        assert_eq!((log.start(), log.end()), (13, 13));
+        assert_eq!(*log.heads(), [hash(3)]);
+        assert_eq!(log.pull(13, GRACE), Pull::Nothing);
+        assert_eq!(log.position_of(&[hash(3)]), Some(13));
+    }
+}

@@ -1,4 +1,4 @@
-//! sync.
+//! Floor 1: the sync protocol and presence, pure. Bytes, time and randomness come in as arguments, results go out as values.
 
 pub mod aside;
 pub mod bindings;
@@ -6,3 +6,4 @@ pub mod conversation;
 pub mod gate;
 pub mod log;
 pub mod presence;
+pub mod replica;

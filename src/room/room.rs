@@ -1,0 +1,247 @@
+//! A room: the meeting place of one document.
+//!
+//! A room holds the live document, its change log and its audience, each under a lock of its own, and no task. What
+//! happens in it happens on the task of whoever asks. [`Room::commit`] is the one way in for a change.
+//!
+//! Locks, in this order: slot, log, audience. None is held across an await. Heavy work (loading, saving, catching up) is
+//! done by methods that say so; they are called off the runtime and take the locks only to look and to swap.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use automerge::ChangeHash;
+use bytes::Bytes;
+
+use super::audience::{Audience, AudienceLimits};
+use crate::document::crdt::Document;
+use crate::id::{ConnectionId, DocumentId};
+use crate::store::Store;
+use crate::sync::aside::{Aside, AsideLimits};
+use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
+use crate::sync::gate::GateLimits;
+use crate::sync::log::{ChangeLog, Heads, LogLimits};
+use crate::sync::replica::Replica;
+
+/// The bounds of every room.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoomLimits {
+    /// A document nobody touched for this long is unloaded.
+    #[serde(with = "humantime_serde")]
+    pub sleep_after: Duration,
+    /// A snapshot is written when the changes since the last one are longer than it, and longer than this, in bytes.
+    pub compact_bytes: usize,
+    /// Or when there are more changes than this since the last snapshot.
+    pub compact_changes: usize,
+    pub log: LogLimits,
+    pub aside: AsideLimits,
+    pub audience: AudienceLimits,
+    pub gate: GateLimits,
+}
+
+impl Default for RoomLimits {
+    fn default() -> Self {
+        Self {
+            sleep_after: Duration::from_secs(60),
+            compact_bytes: 256 << 10,
+            compact_changes: 5_000,
+            log: LogLimits::default(),
+            aside: AsideLimits::default(),
+            audience: AudienceLimits::default(),
+            gate: GateLimits::default(),
+        }
+    }
+}
+
+/// The document of a room, or why it is not at hand.
+pub(super) enum Live {
+    Asleep,
+    /// Somebody is loading it, outside the lock.
+    Loading,
+    Awake(Box<Document>),
+    /// It could not be loaded. Not the same as absent: nothing is answered as if it were empty.
+    Failed {
+        since: Instant,
+        reason: String,
+    },
+}
+
+/// What the lock of the document protects.
+pub(super) struct Slot {
+    pub live: Live,
+    /// Whether the log has been set from the store: the first load does it.
+    pub opened: bool,
+    /// Whether the store may hold more than became durable here: after a failed flush.
+    pub rolled_back: bool,
+    pub aside: Aside,
+    /// Changes that made the library panic, here or at load.
+    pub quarantined: HashSet<ChangeHash>,
+    /// A copy for catching up, good until the next commit.
+    pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
+    pub last_use: Instant,
+    /// What a compaction would fold: changes and bytes stored since the last snapshot, and its bytes.
+    pub tail_changes: usize,
+    pub tail_bytes: usize,
+    pub snapshot_bytes: usize,
+    pub compacting: bool,
+}
+
+pub struct Room {
+    pub(super) id: DocumentId,
+    pub(super) store: Store,
+    pub(super) limits: Arc<RoomLimits>,
+    /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
+    pub(super) epoch: AtomicU64,
+    pub(super) slot: Mutex<Slot>,
+    pub(super) log: Mutex<ChangeLog>,
+    pub(super) audience: Mutex<Audience>,
+}
+
+/// The document is asleep or being loaded: see [`Room::begin_wake`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotAwake;
+
+impl Room {
+    pub(super) fn new(id: DocumentId, store: Store, limits: Arc<RoomLimits>, now: Instant) -> Arc<Self> {
+        let slot = Slot {
+            live: Live::Asleep,
+            opened: false,
+            rolled_back: false,
+            aside: Aside::new(limits.aside.clone()),
+            quarantined: HashSet::new(),
+            replica: None,
+            last_use: now,
+            tail_changes: 0,
+            tail_bytes: 0,
+            snapshot_bytes: 0,
+            compacting: false,
+        };
+        Arc::new(Self {
+            log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
+            audience: Mutex::new(Audience::new(limits.audience.clone())),
+            slot: Mutex::new(slot),
+            epoch: AtomicU64::new(0),
+            id,
+            store,
+            limits,
+        })
+    }
+
+    pub fn id(&self) -> &DocumentId {
+        &self.id
+    }
+
+    pub fn limits(&self) -> &RoomLimits {
+        &self.limits
+    }
+
+    /// The epoch that positions and library states belong to.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
+    pub fn exists(&self) -> bool {
+        self.log().durable() > 0
+    }
+
+    /// The position up to which everything may be shown.
+    pub fn durable(&self) -> u64 {
+        self.log().durable()
+    }
+
+    /// The position of the last change committed, durable or not.
+    pub fn end(&self) -> u64 {
+        self.log().end()
+    }
+
+    /// The heads at the durable position.
+    pub fn durable_heads(&self) -> Heads {
+        self.log().durable_heads()
+    }
+
+    /// Whether the document has a change, as far as can be told without waiting for anything.
+    pub fn knows(&self, hash: &ChangeHash) -> bool {
+        if self.log().knows(hash) {
+            return true;
+        }
+        match self.slot.try_lock() {
+            Ok(slot) => matches!(&slot.live, Live::Awake(document) if document.has(hash)),
+            Err(_) => false,
+        }
+    }
+
+    /// The next message for the peer of this conversation, if there is one.
+    pub fn pull(&self, conversation: &mut Conversation, reader: ConnectionId) -> Option<Bytes> {
+        conversation.pull(&mut self.log(), reader)
+    }
+
+    /// Runs one turn of the library for one peer. Heavy: called off the runtime.
+    pub fn catch_up(&self, work: CatchUp) -> Result<CaughtUp, (NotAwake, CatchUp)> {
+        let Ok(replica) = self.replica() else { return Err((NotAwake, work)) };
+        let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
+        // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
+        Ok(work.run(&mut replica, |hash, replica| self.slot().aside.missing_below(hash, |dep| replica.has(dep))))
+    }
+
+    /// A copy of the document as it is now, shared by all who ask before the next commit.
+    pub(super) fn replica(&self) -> Result<Arc<Mutex<Replica>>, NotAwake> {
+        let mut slot = self.slot();
+        let position = self.log().end();
+        let Live::Awake(document) = &slot.live else { return Err(NotAwake) };
+        if let Some((at, replica)) = &slot.replica
+            && *at == position
+        {
+            return Ok(replica.clone());
+        }
+        let replica = Arc::new(Mutex::new(Replica::new(document.replica(), position)));
+        slot.replica = Some((position, replica.clone()));
+        Ok(replica)
+    }
+
+    /// The committer synced, or failed to sync, everything up to `position`.
+    pub(super) fn flushed(&self, position: u64, synced: bool) {
+        if synced {
+            self.log().flushed(position);
+        } else {
+            self.roll_back();
+        }
+        self.audience().mark_all();
+    }
+
+    /// The store failed: the document holds what will never be durable. It is thrown away and loaded again, up to the
+    /// last durable change; the engine may serve the failed batch from memory, so that everything above is ignored.
+    fn roll_back(&self) {
+        let mut slot = self.slot();
+        let mut log = self.log();
+        if log.end() == log.durable() && slot.rolled_back {
+            return;
+        }
+        log.roll_back();
+        slot.rolled_back = true;
+        slot.aside.discard();
+        self.throw_away(&mut slot);
+        tracing::error!(document = %self.id, durable = log.durable(), "the store failed; unsaved changes were rolled back");
+    }
+
+    /// Drops the document; what was made from it means nothing any more.
+    pub(super) fn throw_away(&self, slot: &mut Slot) {
+        slot.live = Live::Asleep;
+        slot.replica = None;
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn log(&self) -> MutexGuard<'_, ChangeLog> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn audience(&self) -> MutexGuard<'_, Audience> {
+        self.audience.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

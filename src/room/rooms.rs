@@ -1,0 +1,130 @@
+//! The rooms that are open: each document has at most one.
+//!
+//! A room is opened when a connection enters it and closed when nobody holds it any more and everything in it is on disk.
+//! The map's lock comes before those of a room, and a room is taken out only under it, while nobody else has a hold of
+//! it: two rooms of one document would be two histories.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use super::inbox::Mark;
+use super::room::{Room, RoomLimits};
+use crate::id::{ConnectionId, DocumentId, PeerId};
+use crate::store::Store;
+
+/// There are as many rooms as the configuration allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("as many rooms are open as the configuration allows")]
+pub struct TooManyRooms;
+
+pub struct Rooms {
+    store: Store,
+    limits: Arc<RoomLimits>,
+    most: usize,
+    open: Mutex<HashMap<DocumentId, Arc<Room>>>,
+}
+
+/// What a sweep found.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Swept {
+    pub open: usize,
+    pub awake: usize,
+}
+
+impl Rooms {
+    pub fn new(store: Store, limits: RoomLimits, most: usize) -> Self {
+        Self { store, limits: Arc::new(limits), most, open: Mutex::default() }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Opens the room, or finds it open, without entering it.
+    pub fn open(&self, id: &DocumentId, now: Instant) -> Result<Arc<Room>, TooManyRooms> {
+        self.find_or_open(&mut self.rooms(), id, now)
+    }
+
+    /// Opens the room and makes the connection part of its audience.
+    pub fn enter(&self, id: &DocumentId, peer: &PeerId, mark: &Arc<Mark>, now: Instant) -> Result<Arc<Room>, TooManyRooms> {
+        let mut rooms = self.rooms();
+        let room = self.find_or_open(&mut rooms, id, now)?;
+        room.audience().enter(peer.clone(), mark.clone());
+        Ok(room)
+    }
+
+    fn find_or_open(
+        &self,
+        rooms: &mut HashMap<DocumentId, Arc<Room>>,
+        id: &DocumentId,
+        now: Instant,
+    ) -> Result<Arc<Room>, TooManyRooms> {
+        if let Some(room) = rooms.get(id) {
+            return Ok(room.clone());
+        }
+        if rooms.len() >= self.most {
+            return Err(TooManyRooms);
+        }
+        let room = Room::new(id.clone(), self.store.clone(), self.limits.clone(), now);
+        rooms.insert(id.clone(), room.clone());
+        Ok(room)
+    }
+
+    /// The room, if it is open.
+    pub fn get(&self, id: &DocumentId) -> Option<Arc<Room>> {
+        self.rooms().get(id).cloned()
+    }
+
+    /// The connection leaves. A room in which nothing was ever stored goes with its last connection.
+    pub fn leave(&self, room: Arc<Room>, connection: ConnectionId, now: Instant) {
+        room.audience().leave(connection, now);
+        let id = room.id().clone();
+        drop(room);
+        let mut rooms = self.rooms();
+        if let Some(room) = rooms.get(&id)
+            && room.is_empty()
+            && Self::is_unused(room)
+        {
+            rooms.remove(&id);
+        }
+    }
+
+    /// Puts quiet documents to sleep, forgets the presence of who is gone, and closes rooms nobody is in.
+    pub fn sweep(&self, now: Instant) -> Swept {
+        let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
+        let mut swept = Swept { open: all.len(), awake: 0 };
+        let mut asleep = Vec::new();
+        for room in all {
+            room.audience().expire(now);
+            match room.sleep_if_quiet(now) {
+                true if room.audience().is_empty() => asleep.push(room.id().clone()),
+                true => {}
+                false => swept.awake += 1,
+            }
+        }
+        let mut rooms = self.rooms();
+        for id in asleep {
+            if rooms.get(&id).is_some_and(|room| room.may_close() && Self::is_unused(room)) {
+                rooms.remove(&id);
+                swept.open -= 1;
+            }
+        }
+        swept
+    }
+
+    /// The rooms whose changes should be folded into a snapshot.
+    pub fn due_for_compaction(&self) -> Vec<Arc<Room>> {
+        let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
+        all.into_iter().filter(|room| room.is_due_for_compaction()).collect()
+    }
+
+    /// Nobody is in the room and nobody has a hold of it: called under the lock of the map, which gives out holds.
+    fn is_unused(room: &Arc<Room>) -> bool {
+        Arc::strong_count(room) == 1 && room.audience().is_empty()
+    }
+
+    fn rooms(&self) -> MutexGuard<'_, HashMap<DocumentId, Arc<Room>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

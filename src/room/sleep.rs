@@ -1,0 +1,150 @@
+//! Waking and sleeping: a room's document is loaded when somebody needs it and dropped when nobody does.
+//!
+//! The shell stays: numbers, heads, epoch, roster and changes kept aside survive the sleep, so cursors do too.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use automerge::ActorId;
+
+use super::room::{Live, Room};
+use crate::document::crdt::{Document, Loaded};
+use crate::store::Stored;
+use crate::sync::log::{ChangeLog, Heads};
+
+/// A document that could not be loaded is tried again after this long.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(10);
+
+/// Where a room stands when somebody needs its document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Waking {
+    Awake,
+    /// The caller is to call [`Room::wake`], off the runtime.
+    Begun,
+    /// Somebody else is at it, or the disk must finish first; the audience is marked when it is done.
+    UnderWay,
+    Failed(String),
+}
+
+impl Room {
+    /// Asks for the document. Exactly one caller is told [`Waking::Begun`].
+    pub fn begin_wake(&self, now: Instant) -> Waking {
+        let mut slot = self.slot();
+        slot.last_use = now;
+        match &slot.live {
+            Live::Awake(_) => return Waking::Awake,
+            Live::Loading => return Waking::UnderWay,
+            Live::Failed { since, reason } if now.duration_since(*since) < TRY_AGAIN_AFTER => {
+                return Waking::Failed(reason.clone());
+            }
+            Live::Failed { .. } | Live::Asleep => {}
+        }
+        // What was appended must be on disk or given up before it can be read back.
+        let log = self.log();
+        if log.durable() < log.end() {
+            return Waking::UnderWay;
+        }
+        slot.live = Live::Loading;
+        Waking::Begun
+    }
+
+    /// Loads the document with a fresh author, and marks everybody. Heavy.
+    pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
+        let upto = {
+            let slot = self.slot();
+            slot.opened.then(|| self.log().durable())
+        };
+        let loaded = catch_unwind(AssertUnwindSafe(|| self.load(actor, upto)))
+            .unwrap_or_else(|_| Err("loading the document panicked".into()));
+        {
+            let mut slot = self.slot();
+            match loaded {
+                Ok((loaded, stored)) => {
+                    slot.tail_changes = stored.as_ref().map_or(0, |stored| stored.tail.len());
+                    slot.tail_bytes = stored.as_ref().map_or(0, |stored| stored.tail_bytes);
+                    slot.snapshot_bytes = stored.as_ref().map_or(0, |stored| stored.snapshot_bytes);
+                    let number = stored.map_or(0, |stored| stored.last_number);
+                    for set_aside in &loaded.quarantined {
+                        tracing::error!(document = %self.id, change = %set_aside.hash, reason = %set_aside.reason,
+                            "a stored change could not be loaded and was set aside");
+                    }
+                    slot.quarantined.extend(loaded.quarantined.iter().map(|set_aside| set_aside.hash));
+                    self.open_log(slot.opened, number, loaded.document.heads().into());
+                    slot.opened = true;
+                    slot.last_use = now;
+                    slot.live = Live::Awake(Box::new(loaded.document));
+                }
+                Err(reason) => {
+                    tracing::error!(document = %self.id, %reason, "a document could not be loaded");
+                    slot.live = Live::Failed { since: now, reason };
+                }
+            }
+        }
+        self.audience().mark_all();
+    }
+
+    fn load(&self, actor: ActorId, upto: Option<u64>) -> Result<(Loaded, Option<Stored>), String> {
+        match self.store.load(&self.id, upto).map_err(|error| error.to_string())? {
+            None => Ok((Loaded { document: Document::empty(actor), quarantined: Vec::new() }, None)),
+            Some(stored) => {
+                let snapshot = stored.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
+                let tail = stored.tail.iter().map(|(_, bytes)| bytes.clone());
+                let loaded = Document::load(actor, snapshot, tail).map_err(|error| error.to_string())?;
+                Ok((loaded, Some(stored)))
+            }
+        }
+    }
+
+    /// Sets the log from the store at the first load; later ones find it as it was left.
+    fn open_log(&self, opened: bool, number: u64, heads: Heads) {
+        let mut log = self.log();
+        if opened && log.end() == number && log.heads() == heads {
+            return;
+        }
+        if opened {
+            tracing::error!(document = %self.id, number, end = log.end(), "the store and the room disagree; the store holds");
+            self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+        }
+        *log = ChangeLog::starting_at(number, heads, self.limits.log.clone());
+    }
+
+    /// Unloads the document if nobody touched it for a while and everything is on disk. Returns whether it sleeps now.
+    pub fn sleep_if_quiet(&self, now: Instant) -> bool {
+        let document = {
+            let mut slot = self.slot();
+            if matches!(slot.live, Live::Asleep | Live::Failed { .. }) {
+                return true;
+            }
+            let mut log = self.log();
+            let quiet = now.duration_since(slot.last_use) >= self.limits.sleep_after;
+            if !quiet || !matches!(slot.live, Live::Awake(_)) || log.durable() < log.end() || slot.compacting {
+                return false;
+            }
+            log.forget();
+            slot.replica = None;
+            std::mem::replace(&mut slot.live, Live::Asleep)
+        };
+        // Dropping a large document takes its time; the lock is not held for it.
+        drop(document);
+        tracing::debug!(document = %self.id, "unloaded");
+        true
+    }
+
+    /// Whether the shell can go as well: asleep, flushed, and nothing in it that the store does not have.
+    pub(super) fn may_close(&self) -> bool {
+        let slot = self.slot();
+        let log = self.log();
+        matches!(slot.live, Live::Asleep | Live::Failed { .. })
+            && log.durable() == log.end()
+            && !slot.rolled_back
+            && slot.aside.is_empty()
+    }
+
+    /// Whether nothing was ever stored here: such a room goes as soon as its last connection does.
+    pub(super) fn is_empty(&self) -> bool {
+        let slot = self.slot();
+        let log = self.log();
+        !matches!(slot.live, Live::Loading) && log.end() == 0 && !slot.rolled_back
+    }
+}
