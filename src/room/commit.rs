@@ -12,7 +12,6 @@ use bytes::Bytes;
 
 use super::room::{Live, NotAwake, Room, Slot};
 use crate::document::author::Author;
-use crate::document::crdt::Document;
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
 use crate::sync::aside::Kept;
@@ -51,17 +50,18 @@ impl Commit {
 }
 
 impl Room {
-    /// Takes the changes that pass the gate. `place` was reserved before, so that nothing can fail after apply.
+    /// Takes the changes that pass the gate. `place` was reserved before, so that nothing can fail after apply. A document
+    /// that is not awake gives everything back.
     pub fn commit(
         self: &Arc<Self>,
         place: Place,
         offered: Vec<Offered>,
         writer: &Writer,
         now: Instant,
-    ) -> Result<Commit, NotAwake> {
+    ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
-        let Slot { live: Live::Awake(document), .. } = &mut *slot else { return Err(NotAwake) };
+        let Slot { live: Live::Awake(document), .. } = &mut *slot else { return Err((NotAwake, place, offered)) };
         let heads = document.heads();
         let mut run = Run { room: self, writer, commit: Commit::default(), heads, stored: Vec::new(), refused: HashSet::new() };
         let poisoned = run.take_all(offered, &mut slot);
@@ -135,7 +135,7 @@ impl Run<'_> {
             return Ok(None);
         }
         if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
-            let why = Refusal::BuildsOnRefused { dependency: *dep };
+            let why = Refusal::BuildsOnRefused(*dep);
             self.refuse(hash, why, aside);
             return Ok(None);
         }

@@ -5,9 +5,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use automerge::{Automerge, ReadDoc};
+use automerge::Automerge;
 
 use super::room::{Live, Room};
+use crate::store::Snapshot;
 
 impl Room {
     /// Whether enough has gathered behind the last snapshot.
@@ -38,8 +39,10 @@ impl Room {
         };
         drop(replica);
         let length = bytes.len();
+        let snapshot =
+            Snapshot { number: position, heads: heads.iter().map(|head| head.0).collect(), bytes: bytes.into() };
         let same = |stored: &[u8]| Automerge::load(stored).is_ok_and(|loaded| loaded.get_heads() == heads);
-        let written = self.store.write_snapshot(&self.id, position, &heads, bytes.into(), same);
+        let written = self.store.write_snapshot(&self.id, snapshot, same);
         let mut slot = self.slot();
         slot.compacting = false;
         match written {

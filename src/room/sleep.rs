@@ -62,14 +62,14 @@ impl Room {
             match loaded {
                 Ok((loaded, stored)) => {
                     slot.tail_changes = stored.as_ref().map_or(0, |stored| stored.tail.len());
-                    slot.tail_bytes = stored.as_ref().map_or(0, |stored| stored.tail_bytes);
-                    slot.snapshot_bytes = stored.as_ref().map_or(0, |stored| stored.snapshot_bytes);
+                    slot.tail_bytes = stored.as_ref().map_or(0, |stored| stored.tail_bytes());
+                    slot.snapshot_bytes = stored.as_ref().map_or(0, |stored| stored.snapshot_bytes());
                     let number = stored.map_or(0, |stored| stored.last_number);
                     for set_aside in &loaded.quarantined {
-                        tracing::error!(document = %self.id, change = %set_aside.hash, reason = %set_aside.reason,
+                        tracing::error!(document = %self.id, change = ?set_aside.hash, reason = %set_aside.reason,
                             "a stored change could not be loaded and was set aside");
                     }
-                    slot.quarantined.extend(loaded.quarantined.iter().map(|set_aside| set_aside.hash));
+                    slot.quarantined.extend(loaded.quarantined.iter().filter_map(|set_aside| set_aside.hash));
                     self.open_log(slot.opened, number, loaded.document.heads().into());
                     slot.opened = true;
                     slot.last_use = now;

@@ -53,7 +53,8 @@ pub struct Meter {
     unfinished: AtomicUsize,
     /// How many of those were taken from the budget.
     taken: AtomicUsize,
-    /// Bytes the peer's side took, since the beginning.
+    /// Bytes the peer's side sent, and took, since the beginning.
+    received: AtomicU64,
     written: AtomicU64,
     /// Where to say that the budget is used up, once the socket is a connection.
     inbox: OnceLock<std::sync::Weak<Inbox>>,
@@ -65,6 +66,7 @@ impl Meter {
             budget,
             unfinished: AtomicUsize::new(0),
             taken: AtomicUsize::new(0),
+            received: AtomicU64::new(0),
             written: AtomicU64::new(0),
             inbox: OnceLock::new(),
         })
@@ -85,6 +87,11 @@ impl Meter {
         }
     }
 
+    /// How many bytes the peer's side sent so far.
+    pub fn received(&self) -> u64 {
+        self.received.load(Ordering::Relaxed)
+    }
+
     /// How many bytes the peer's side took so far.
     pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
@@ -92,6 +99,7 @@ impl Meter {
 
     /// Counts bytes that were read. False if the budget is used up.
     fn read(&self, bytes: usize) -> bool {
+        self.received.fetch_add(bytes as u64, Ordering::Relaxed);
         let unfinished = self.unfinished.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let beyond = unfinished.saturating_sub(self.budget.free_per_connection).min(bytes);
         if beyond == 0 {

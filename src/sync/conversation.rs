@@ -211,6 +211,21 @@ impl Conversation {
         }
     }
 
+    /// Takes back work that could not be done, since the document fell asleep.
+    pub fn give_back(&mut self, work: CatchUp) {
+        debug_assert!(matches!(self.phase, Phase::Away));
+        self.speak |= work.message.is_none();
+        if let (None, Some(message)) = (&self.waiting, work.message) {
+            self.waiting = Some(Waiting { message, committed: work.committed });
+        }
+        self.phase = Phase::CatchingUp(work.state);
+    }
+
+    /// The size of the answer that waits for the disk.
+    pub fn parked_bytes(&self) -> usize {
+        self.parked.as_ref().map_or(0, |parked| parked.data.len())
+    }
+
     fn settle(&mut self, position: u64) {
         if self.waiting.is_none() && !self.speak {
             self.phase = Phase::CaughtUp { cursor: position };

@@ -61,6 +61,8 @@ pub enum Refusal {
     UnknownActor(ActorId),
     #[error("operation {op}: {what}")]
     Operation { op: u64, what: OperationFault },
+    #[error("it builds on {0}, which was refused")]
+    BuildsOnRefused(automerge::ChangeHash),
     #[error("applied to a copy it does not come out of the document as it went in: {0}")]
     Unfaithful(String),
 }

@@ -1,0 +1,242 @@
+//! Who is in a room: the connections that have its document open, the people they speak for, and what storages have.
+//!
+//! Presence is pushed into the bounded lane of each connection; documents are only marked and pulled. What the
+//! server says in somebody's name (a goodbye when a connection closes, a snapshot for a newcomer) goes out in a session of
+//! its own, so that the counts of the real author are left alone.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use automerge::ChangeHash;
+
+use super::inbox::Mark;
+use crate::id::{ConnectionId, DocumentId, PeerId, StorageId};
+use crate::sync::bindings::OwnSessions;
+use crate::sync::gossip::{self, Gossip, Subscriptions};
+use crate::sync::presence::{self, Heard, Key, Person, Roster};
+use crate::wire::repo::{Ephemeral, RemoteHeads};
+
+/// The bounds of presence and gossip in one room.
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AudienceLimits {
+    /// People remembered, those gone not long ago included.
+    pub people: usize,
+    /// Names and values of one person's channels together, in bytes.
+    pub state_bytes: usize,
+    /// When somebody not heard of is taken for gone. Clients send a heartbeat every 15 s.
+    #[serde(with = "humantime_serde")]
+    pub presence_ttl: Duration,
+    /// Storages whose heads are remembered.
+    pub storages: usize,
+}
+
+impl Default for AudienceLimits {
+    fn default() -> Self {
+        let (presence, gossip) = (presence::Limits::default(), gossip::Limits::default());
+        Self {
+            people: presence.people,
+            state_bytes: presence.state_bytes,
+            presence_ttl: presence.ttl,
+            storages: gossip.storages,
+        }
+    }
+}
+
+/// A connection that has the document open.
+struct Present {
+    peer: PeerId,
+    mark: Arc<Mark>,
+    /// Whether it was told of the others since it first spoke: before that its page may not have listened yet.
+    told_of_others: bool,
+}
+
+/// What a storage is said to have, until everything that was here when it was said is durable.
+enum Report {
+    /// By the peer whose storage it is.
+    Own(Vec<ChangeHash>),
+    /// By somebody else.
+    Told(RemoteHeads),
+}
+
+pub struct Audience {
+    document: DocumentId,
+    sessions: Arc<OwnSessions>,
+    present: HashMap<ConnectionId, Present>,
+    roster: Roster,
+    gossip: Gossip,
+    /// Reports that wait for a position, the newest of each storage.
+    reports: HashMap<StorageId, (u64, f64, Report)>,
+    max_reports: usize,
+    /// The connections that follow some storage.
+    followers: HashSet<ConnectionId>,
+}
+
+impl Audience {
+    pub fn new(document: DocumentId, limits: &AudienceLimits, sessions: Arc<OwnSessions>) -> Self {
+        let presence = presence::Limits {
+            people: limits.people,
+            state_bytes: limits.state_bytes,
+            ttl: limits.presence_ttl,
+            ..presence::Limits::default()
+        };
+        let gossip = gossip::Limits { storages: limits.storages, ..gossip::Limits::default() };
+        Self {
+            document,
+            sessions,
+            present: HashMap::new(),
+            roster: Roster::new(presence),
+            gossip: Gossip::new(&gossip),
+            reports: HashMap::new(),
+            max_reports: limits.storages,
+            followers: HashSet::new(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.present.is_empty()
+    }
+
+    pub fn len(&self) -> usize {
+        self.present.len()
+    }
+
+    /// A connection has opened the document. If it takes the place of an older one of the same peer, the people whom
+    /// that one carried stay where they are.
+    pub fn enter(&mut self, peer: PeerId, mark: Arc<Mark>) {
+        let connection = mark.inbox().connection();
+        if let Some((older, _)) = self.present.iter().find(|(id, present)| present.peer == peer && **id != connection) {
+            self.roster.moved(*older, connection);
+        }
+        self.present.insert(connection, Present { peer, mark, told_of_others: false });
+    }
+
+    /// A connection has left; the people who were heard over it have gone with it.
+    pub fn leave(&mut self, connection: ConnectionId, now: Instant) {
+        self.present.remove(&connection);
+        self.followers.remove(&connection);
+        let gone = self.roster.disconnected(now, connection);
+        self.say_goodbye(gone);
+    }
+
+    /// Forgets those who were silent for too long.
+    pub fn expire(&mut self, now: Instant) {
+        let gone = self.roster.expire(now);
+        self.say_goodbye(gone);
+    }
+
+    fn say_goodbye(&mut self, gone: Vec<PeerId>) {
+        if gone.is_empty() {
+            return;
+        }
+        for goodbye in presence::goodbyes(self.document.as_str(), &self.sessions.next(), gone) {
+            self.push(Arc::new(goodbye), Some(Key::Goodbye), None);
+        }
+    }
+
+    /// Tells every connection that there is something to look at.
+    pub fn mark_all(&self) {
+        for present in self.present.values() {
+            present.mark.set();
+        }
+    }
+
+    /// Takes an ephemeral whose sender may speak over this connection, and passes it on. Returns whether it was new.
+    pub fn hear(&mut self, now: Instant, ephemeral: Ephemeral, via: ConnectionId) -> bool {
+        let Heard::Relay { key, restored } = self.roster.hear(now, &ephemeral, via) else { return false };
+        if let Some(state) = restored {
+            let again = [(ephemeral.sender.clone(), state)];
+            for snapshot in presence::in_their_name(self.document.as_str(), &self.sessions.next(), again) {
+                self.push(Arc::new(snapshot), Some(Key::Snapshot), Some(via));
+            }
+        }
+        self.push(Arc::new(ephemeral), key, Some(via));
+        if self.present.get_mut(&via).is_some_and(|present| !std::mem::replace(&mut present.told_of_others, true)) {
+            self.tell_of_others(via);
+        }
+        true
+    }
+
+    /// Sends a newcomer the state of everybody else, which it would otherwise wait for.
+    pub fn tell_of_others(&self, newcomer: ConnectionId) {
+        let Some(present) = self.present.get(&newcomer) else { return };
+        let snapshots = self.roster.snapshots(newcomer);
+        if snapshots.is_empty() {
+            return;
+        }
+        let session = self.sessions.next();
+        for snapshot in presence::in_their_name(self.document.as_str(), &session, snapshots) {
+            present.mark.inbox().lane(|lane| lane.push(present.mark.key(), Some(Key::Snapshot), Arc::new(snapshot)));
+        }
+    }
+
+    /// Puts a message into the lane of everybody but its author and the connection it came over.
+    fn push(&self, ephemeral: Arc<Ephemeral>, key: Option<Key>, via: Option<ConnectionId>) {
+        for (connection, present) in &self.present {
+            if Some(*connection) == via || present.peer == ephemeral.sender {
+                continue;
+            }
+            let (document, key, ephemeral) = (present.mark.key(), key.clone(), ephemeral.clone());
+            present.mark.inbox().lane(|lane| lane.push(document, key, ephemeral));
+        }
+    }
+
+    /// Everybody present.
+    pub fn people(&self, now: Instant) -> Vec<Person> {
+        self.roster.people(now)
+    }
+
+    /// Says whether a connection follows any storage.
+    pub fn follow(&mut self, connection: ConnectionId, follows: bool) {
+        match follows {
+            true => self.followers.insert(connection),
+            false => self.followers.remove(&connection),
+        };
+    }
+
+    /// A peer has said which heads its own storage has. Passed on when `position` is durable.
+    pub fn own_heads(&mut self, storage: &StorageId, heads: Vec<ChangeHash>, position: u64, now_ms: f64) {
+        self.report(storage, (position, now_ms, Report::Own(heads)));
+    }
+
+    /// Somebody has passed on which heads a storage has. Passed on when `position` is durable.
+    pub fn told_heads(&mut self, storage: &StorageId, report: RemoteHeads, position: u64, now_ms: f64) {
+        self.report(storage, (position, now_ms, Report::Told(report)));
+    }
+
+    fn report(&mut self, storage: &StorageId, report: (u64, f64, Report)) {
+        if self.reports.len() < self.max_reports || self.reports.contains_key(storage) {
+            self.reports.insert(storage.clone(), report);
+        }
+    }
+
+    /// Believes the reports that waited for what is durable now, and marks those who follow a storage if one was news.
+    pub fn believe_reports(&mut self, durable: u64) {
+        let mut news = false;
+        let ripe = self.reports.extract_if(|_, (position, _, _)| *position <= durable);
+        for (storage, (_, now_ms, report)) in ripe {
+            news |= match report {
+                Report::Own(heads) => self.gossip.learned(now_ms, &storage, heads),
+                Report::Told(heads) => self.gossip.merge(now_ms, &storage, heads),
+            };
+        }
+        if news {
+            for present in self.followers.iter().filter_map(|connection| self.present.get(connection)) {
+                present.mark.set();
+            }
+        }
+    }
+
+    /// What became known of the storages followed since `seen`, which is moved on.
+    pub fn news_since(&self, seen: &mut u64, followed: &Subscriptions) -> Vec<(StorageId, RemoteHeads)> {
+        let news = self.gossip.since(*seen, followed);
+        *seen = self.gossip.version();
+        news
+    }
+
+    /// What is known of these storages now.
+    pub fn news_about(&self, storages: &[StorageId]) -> Vec<(StorageId, RemoteHeads)> {
+        self.gossip.about(storages)
+    }
+}

@@ -1,0 +1,76 @@
+//! Ephemeral messages and remote heads as they come in.
+
+use std::time::Instant;
+
+use super::door::SyncDoor;
+use crate::id::{DocumentId, PeerId, StorageId};
+use crate::sync::bindings::Spoken;
+use crate::wire::repo::{Ephemeral, RemoteHeads, peek_ephemeral};
+
+impl SyncDoor {
+    /// Whether a frame is an ephemeral that comes back as an echo, or is somebody else's: dropped before it is decoded.
+    /// Every client echoes each ephemeral that it receives, so that most frames of a lively room end here.
+    pub(super) fn is_echo(&self, frame: &[u8]) -> bool {
+        let Some(peek) = peek_ephemeral(frame) else { return false };
+        let Ok(sender) = PeerId::parse(peek.sender) else { return false };
+        let spoken = self.server.bindings().may_speak(Instant::now(), &sender, peek.session, self.id);
+        match spoken {
+            Spoken::Own | Spoken::Relayed => false,
+            Spoken::Echo => {
+                self.server.metrics.ignore("echo");
+                true
+            }
+            Spoken::TooMany => {
+                self.server.metrics.ignore("too-many-senders");
+                true
+            }
+        }
+    }
+
+    /// Passes an ephemeral on to the room. It counts as having opened the document.
+    pub(super) fn hear_ephemeral(&mut self, ephemeral: Ephemeral) {
+        let Ok(document) = DocumentId::parse(&ephemeral.document) else {
+            return self.server.metrics.ignore("ephemeral-of-no-document");
+        };
+        let Some(key) = self.open(&document) else {
+            return self.server.metrics.ignore("ephemeral-of-too-many-documents");
+        };
+        let room = self.talk(key).room.clone();
+        if room.audience().hear(Instant::now(), ephemeral, self.id) {
+            self.server.metrics.ephemerals_relayed.inc();
+        } else {
+            self.server.metrics.ignore("ephemeral-heard-before");
+        }
+    }
+
+    /// The peer wants to hear, or no longer, of the heads of these storages.
+    pub(super) fn follow(&mut self, add: Vec<StorageId>, remove: &[StorageId]) {
+        let added = self.followed.change(add, remove);
+        let follows = !self.followed.is_empty();
+        let talks: Vec<_> = self.talks.values().map(|talk| (talk.document.clone(), talk.room.clone())).collect();
+        for (document, room) in talks {
+            let news = {
+                let mut audience = room.audience();
+                audience.follow(self.id, follows);
+                audience.news_about(&added)
+            };
+            self.queue_news(&document, news);
+        }
+    }
+
+    /// The peer passes on what other storages have. Heads that are not known here are not passed on.
+    pub(super) fn hear_remote_heads(&mut self, document: &str, heads: Vec<(StorageId, RemoteHeads)>) {
+        let Some(key) = DocumentId::parse(document).ok().and_then(|document| self.by_document.get(&document).copied()) else {
+            return self.server.metrics.ignore("heads-of-a-document-not-open");
+        };
+        let room = self.talk(key).room.clone();
+        let (position, durable) = (room.end(), room.durable());
+        for (storage, report) in heads {
+            if storage == *self.server.store.storage_id() || !report.heads.iter().all(|head| room.knows(head)) {
+                continue;
+            }
+            room.audience().told_heads(&storage, report, position, super::super::now_ms());
+        }
+        room.audience().believe_reports(durable);
+    }
+}

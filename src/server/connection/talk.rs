@@ -1,0 +1,294 @@
+//! One document of one connection: the messages of its peer, in order, through gate and commit into the conversation.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+use automerge::ActorId;
+use automerge::sync::Message;
+use bytes::Bytes;
+
+use super::door::{Done, SyncDoor};
+use crate::id::DocumentId;
+use crate::room::inbox::{Close, Mark};
+use crate::room::{Commit, Room, Waking, Writer};
+use crate::store::{Need, NoPlace, Place};
+use crate::sync::conversation::{Conversation, Hearing, Heard};
+use crate::sync::gate::{self, BadMessage, Offered, Opened};
+
+/// Changes committed on the runtime; a message with more goes to a worker thread.
+const LIGHT_CHANGES: usize = 16;
+
+/// A document that this connection has open.
+pub(super) struct Talk {
+    pub document: DocumentId,
+    pub room: Arc<Room>,
+    pub mark: Arc<Mark>,
+    pub conversation: Conversation,
+    pub epoch: u64,
+    /// Messages that were not looked at yet, oldest first.
+    pub arrived: VecDeque<Arrived>,
+    /// A job works on the first message; the others wait for it.
+    pub busy: bool,
+    /// A place in the committer's queue, reserved for the first message.
+    pub place: Option<Place>,
+    /// Whether it stands in the connection's queue for writing.
+    pub queued: bool,
+    /// The peer asked, nobody had it, and it was told so; it is told when somebody has.
+    pub told_unavailable: bool,
+    /// The peer was told who else is there.
+    pub greeted: bool,
+    /// Up to where the gossip of the room was passed on.
+    pub gossip_seen: u64,
+}
+
+/// A sync message on its way into the room.
+pub(super) struct Arrived {
+    pub bytes: usize,
+    /// The peer has nothing of the document and asks to be told if we do not either.
+    pub is_request: bool,
+    pub stage: Stage,
+}
+
+pub(super) enum Stage {
+    Raw(Bytes),
+    Opened(Opened),
+}
+
+/// Whether the next message can be looked at.
+enum Next {
+    Go,
+    Wait,
+}
+
+impl Talk {
+    /// Starts the conversation anew if the document was thrown away meanwhile.
+    pub fn follow_epoch(&mut self) {
+        let epoch = self.room.epoch();
+        if self.epoch != epoch {
+            self.epoch = epoch;
+            self.conversation.restart();
+        }
+    }
+}
+
+impl SyncDoor {
+    /// The room has set the mark, or a job is done: looks at what can be done now.
+    pub(super) fn look(&mut self, key: u32) {
+        let Some(talk) = self.talks.get_mut(&key) else { return };
+        // Cleared before looking, so that what happens meanwhile sets it again (lost wakeup).
+        talk.mark.clear();
+        self.advance(key);
+    }
+
+    /// Takes the messages of one document as far as possible, and lets it write.
+    pub(super) fn advance(&mut self, key: u32) {
+        loop {
+            let Some(talk) = self.talks.get_mut(&key) else { return };
+            if talk.told_unavailable && talk.room.exists() {
+                talk.told_unavailable = false;
+                self.unknown -= 1;
+            }
+            if talk.busy {
+                break;
+            }
+            talk.follow_epoch();
+            let Some(arrived) = talk.arrived.pop_front() else { break };
+            let bytes = arrived.bytes;
+            match self.take(key, arrived) {
+                Next::Go => self.waiting_bytes -= bytes,
+                Next::Wait => break,
+            }
+        }
+        self.enqueue(key);
+    }
+
+    /// Takes one message, or puts it back to the front.
+    fn take(&mut self, key: u32, arrived: Arrived) -> Next {
+        let Arrived { bytes, is_request, stage } = arrived;
+        let opened = match stage {
+            Stage::Opened(opened) => opened,
+            Stage::Raw(data) if data.len() <= self.server.config.sync.light_bytes => {
+                match gate::open(&data, &self.server.config.room.gate) {
+                    Ok(opened) => opened,
+                    Err(error) => return self.bad_message(&error),
+                }
+            }
+            Stage::Raw(data) => {
+                self.talk(key).busy = true;
+                let limits = self.server.config.room.gate.clone();
+                self.blocking(move || Done::Opened { key, bytes, is_request, opened: gate::open(&data, &limits) });
+                return Next::Wait;
+            }
+        };
+        let talk = self.talks.get_mut(&key).expect("the caller found it");
+        let listens = talk.conversation.hearing() == Hearing::Open && !opened.changes.is_empty();
+        if listens || (is_request && !talk.room.exists()) {
+            match talk.room.begin_wake(Instant::now()) {
+                Waking::Awake => {}
+                Waking::Failed(reason) => {
+                    tracing::warn!(document = %talk.document, connection = %self.id, %reason, "a message for a document that cannot be loaded");
+                    self.answer_unavailable(key);
+                    return Next::Go;
+                }
+                waking => {
+                    talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(opened) });
+                    if waking == Waking::Begun {
+                        self.wake(key);
+                    }
+                    return Next::Wait;
+                }
+            }
+        }
+        if listens {
+            return self.commit(key, bytes, is_request, opened);
+        }
+        if is_request && !self.talk(key).room.exists() {
+            self.tell_unavailable(key);
+        }
+        let committed = opened.changes.is_empty();
+        self.hear(key, opened.message, committed);
+        Next::Go
+    }
+
+    /// Loads the document of this room on a worker thread; the mark comes when it is there.
+    pub(super) fn wake(&mut self, key: u32) {
+        let room = self.talk(key).room.clone();
+        self.blocking(move || {
+            room.wake(ActorId::random(), Instant::now());
+            Done::Nothing
+        });
+    }
+
+    /// Reserves a place and commits the changes of a message, on a worker thread if they are many.
+    fn commit(&mut self, key: u32, bytes: usize, is_request: bool, opened: Opened) -> Next {
+        let talk = self.talks.get_mut(&key).expect("the caller found it");
+        let Opened { message, changes } = opened;
+        let need = need_of(&changes);
+        let place = match talk.place.take().map_or_else(|| self.server.store.try_reserve(need), Ok) {
+            Ok(place) => place,
+            Err(NoPlace::ReadOnly(reason)) => {
+                tracing::warn!(document = %talk.document, connection = %self.id, %reason, "changes refused: the store is read-only");
+                talk.conversation.turn_deaf(Hearing::Deaf);
+                self.hear(key, message, false);
+                return Next::Go;
+            }
+            Err(NoPlace::Full) => {
+                talk.busy = true;
+                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(Opened { message, changes }) });
+                let store = self.server.store.clone();
+                self.job(async move { Done::Place { key, place: store.reserve(need).await } });
+                return Next::Wait;
+            }
+        };
+        let writer = Writer { author: self.author(), connection: Some(self.id) };
+        let room = talk.room.clone();
+        if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes {
+            let result = room.commit(place, changes, &writer, Instant::now());
+            return match self.committed(key, bytes, is_request, message, result) {
+                true => Next::Go,
+                false => Next::Wait,
+            };
+        }
+        talk.busy = true;
+        self.blocking(move || {
+            let result = room.commit(place, changes, &writer, Instant::now());
+            Done::Committed { key, bytes, is_request, message, result }
+        });
+        Next::Wait
+    }
+
+    /// Draws the conclusions of a commit. False if the document had fallen asleep and the message was put back.
+    pub(super) fn committed(
+        &mut self,
+        key: u32,
+        bytes: usize,
+        is_request: bool,
+        message: Message,
+        result: Result<Commit, (crate::room::room::NotAwake, Place, Vec<Offered>)>,
+    ) -> bool {
+        let Some(talk) = self.talks.get_mut(&key) else { return true };
+        let commit = match result {
+            Ok(commit) => commit,
+            Err((_, place, changes)) => {
+                talk.place = Some(place);
+                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(Opened { message, changes }) });
+                // Looked at again right away: the room may be asleep by now, and then nobody would set the mark.
+                talk.mark.set();
+                return false;
+            }
+        };
+        let metrics = &self.server.metrics;
+        metrics.changes_committed.inc_by(commit.committed as u64);
+        metrics.changes_kept_aside.inc_by(commit.aside as u64);
+        metrics.changes_refused.inc_by(commit.refused.len() as u64);
+        if let Some((hash, why)) = commit.refused.first() {
+            tracing::warn!(document = %talk.document, connection = %self.id, change = ?hash, %why, refused = commit.refused.len(),
+                "changes refused; the conversation takes nothing from here on");
+            talk.conversation.turn_deaf(Hearing::Deaf);
+        } else if commit.quarantined {
+            talk.conversation.turn_deaf(Hearing::Quarantined);
+        }
+        for connection in &commit.send_again {
+            self.server.close(*connection, Close::TryLater);
+        }
+        let took_all = commit.took_all();
+        self.hear(key, message, took_all);
+        true
+    }
+
+    /// Gives a message without its changes to the conversation.
+    fn hear(&mut self, key: u32, message: Message, committed: bool) {
+        let talk = self.talks.get_mut(&key).expect("the caller found it");
+        let room = talk.room.clone();
+        if let Some(storage) = self.peer.as_ref().and_then(|peer| peer.lasting_storage.as_ref())
+            && message.heads.iter().all(|head| room.knows(head))
+        {
+            let (position, durable) = (room.end(), room.durable());
+            let mut audience = room.audience();
+            audience.own_heads(storage, message.heads.clone(), position, super::super::now_ms());
+            audience.believe_reports(durable);
+        }
+        let heard = talk.conversation.hear(message, committed, |hash| room.knows(hash));
+        if heard == Heard::CatchUp {
+            self.enqueue(key);
+        }
+    }
+
+    fn bad_message(&mut self, error: &BadMessage) -> Next {
+        self.refuse(Close::BadFrame, &error.to_string());
+        Next::Wait
+    }
+
+    /// The document is nobody's so far: says so, and remembers who asked, within a bound.
+    fn tell_unavailable(&mut self, key: u32) {
+        self.answer_unavailable(key);
+        let talk = self.talk(key);
+        if !std::mem::replace(&mut talk.told_unavailable, true) {
+            self.unknown += 1;
+        }
+    }
+
+    /// Takes back a message that was opened on a worker thread.
+    pub(super) fn opened(&mut self, key: u32, bytes: usize, is_request: bool, opened: Result<Opened, BadMessage>) {
+        let Some(talk) = self.talks.get_mut(&key) else { return };
+        talk.busy = false;
+        match opened {
+            Ok(opened) => {
+                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(opened) });
+                self.advance(key);
+            }
+            Err(error) => {
+                self.bad_message(&error);
+            }
+        }
+    }
+}
+
+fn need_of(changes: &[Offered]) -> Need {
+    let bytes = |offered: &Offered| match offered {
+        Offered::Change(change) => change.raw_bytes().len(),
+        Offered::Refused { .. } => 0,
+    };
+    Need { changes: changes.len(), bytes: changes.iter().map(bytes).sum() }
+}
