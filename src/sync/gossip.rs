@@ -163,3 +163,110 @@ impl Subscriptions {
         self.storages.is_empty()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: f64 = 1_700_000_000_000.0;
+
+    fn storage(name: &str) -> StorageId {
+        StorageId::parse(name).unwrap()
+    }
+
+    fn report(head: u8, timestamp: f64) -> RemoteHeads {
+        let heads = vec![ChangeHash([head; 32])];
+        RemoteHeads { heads, timestamp }
+    }
+
+    fn subscribed(names: &[&str]) -> Subscriptions {
+        let mut subscriptions = Subscriptions::new(&Limits::default());
+        subscriptions.change(names.iter().map(|name| storage(name)).collect(), &[]);
+        subscriptions
+    }
+
+    #[test]
+    fn only_a_newer_report_is_news() {
+        let mut gossip = Gossip::new(&Limits::default());
+        let laptop = storage("bobs-laptop");
+        assert!(gossip.merge(NOW, &laptop, report(1, NOW)));
+        assert!(!gossip.merge(NOW, &laptop, report(2, NOW)));
+        assert!(!gossip.merge(NOW, &laptop, report(2, NOW - 1.0)));
+        assert!(gossip.merge(NOW, &laptop, report(3, NOW + 1.0)));
+        assert_eq!(gossip.about(&[laptop.clone()]), [(laptop, report(3, NOW + 1.0))]);
+    }
+
+    #[test]
+    fn a_connection_pulls_what_is_newer_than_it_has_sent_and_only_what_it_asked_for() {
+        let mut gossip = Gossip::new(&Limits::default());
+        gossip.merge(NOW, &storage("a"), report(1, NOW));
+        gossip.merge(NOW, &storage("b"), report(2, NOW));
+        let sent = gossip.version();
+        assert_eq!(gossip.since(sent, &subscribed(&["a", "b", "c"])), []);
+        gossip.merge(NOW, &storage("c"), report(3, NOW));
+        gossip.merge(NOW, &storage("a"), report(4, NOW + 5.0));
+        gossip.merge(NOW, &storage("b"), report(5, NOW + 5.0));
+        let news = gossip.since(sent, &subscribed(&["a", "c"]));
+        assert_eq!(
+            news,
+            [(storage("c"), report(3, NOW)), (storage("a"), report(4, NOW + 5.0))]
+        );
+    }
+
+    /// One report dated into the next century would keep every true one out.
+    #[test]
+    fn a_report_from_the_future_silences_nobody() {
+        let mut gossip = Gossip::new(&Limits::default());
+        let laptop = storage("bobs-laptop");
+        for timestamp in [NOW * 2.0, f64::INFINITY, f64::NAN] {
+            assert!(!gossip.merge(NOW, &laptop, report(1, timestamp)));
+        }
+        assert!(gossip.merge(NOW, &laptop, report(2, NOW + 3_600_000.0)));
+        assert!(gossip.learned(NOW, &laptop, report(3, 0.0).heads));
+        assert!(
+            !gossip.learned(NOW, &laptop, report(3, 0.0).heads),
+            "nothing has changed"
+        );
+        assert_eq!(
+            gossip.about(&[laptop.clone()]),
+            [(laptop, report(3, NOW + 3_600_001.0))]
+        );
+    }
+
+    #[test]
+    fn storages_are_bounded_and_the_one_updated_longest_ago_goes() {
+        let limits = Limits {
+            storages: 2,
+            subscriptions: 2,
+        };
+        let mut gossip = Gossip::new(&limits);
+        for name in ["a", "b"] {
+            gossip.merge(NOW, &storage(name), report(1, NOW));
+        }
+        gossip.merge(NOW, &storage("a"), report(2, NOW + 1.0));
+        gossip.merge(NOW, &storage("c"), report(3, NOW));
+        let known = gossip.about(&["a", "b", "c"].map(storage));
+        assert_eq!(known.len(), 2);
+        assert_eq!(known[1].0, storage("c"));
+    }
+
+    #[test]
+    fn subscriptions_are_bounded_and_tell_what_is_new() {
+        let limits = Limits {
+            storages: 2,
+            subscriptions: 2,
+        };
+        let mut subscriptions = Subscriptions::new(&limits);
+        assert_eq!(
+            subscriptions
+                .change(vec![storage("a"), storage("b"), storage("c")], &[])
+                .len(),
+            2
+        );
+        assert_eq!(
+            subscriptions.change(vec![storage("a"), storage("c")], &[storage("b")]),
+            [storage("c")]
+        );
+        assert!(subscriptions.has(&storage("a")) && !subscriptions.has(&storage("b")));
+    }
+}

@@ -153,3 +153,133 @@ impl Lane {
         Some(waiting)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+    use std::collections::HashMap;
+
+    fn message(sender: &str, count: u64, size: usize) -> Arc<Ephemeral> {
+        Arc::new(Ephemeral {
+            sender: PeerId::parse(sender).unwrap(),
+            target: None,
+            document: "doc".to_owned(),
+            count,
+            session: "s".to_owned(),
+            data: vec![0; size].into(),
+        })
+    }
+
+    fn update(channel: &str) -> Option<Key> {
+        Some(Key::Update(channel.into()))
+    }
+
+    fn lane(entries: usize, bytes: usize) -> Lane {
+        Lane::new(Limits { entries, bytes })
+    }
+
+    fn counts(lane: &mut Lane) -> Vec<u64> {
+        std::iter::from_fn(|| lane.pop())
+            .map(|(_, message)| message.count)
+            .collect()
+    }
+
+    #[test]
+    fn the_newest_of_a_channel_wins_and_goes_to_the_end() {
+        let mut lane = lane(10, 1000);
+        lane.push(1, update("cell"), message("ada", 1, 9));
+        lane.push(1, update("name"), message("ada", 2, 9));
+        lane.push(1, update("cell"), message("ada", 3, 9));
+        // Another document and another sender are none of its business.
+        lane.push(2, update("cell"), message("ada", 4, 9));
+        lane.push(1, update("cell"), message("bob", 5, 9));
+        assert_eq!(counts(&mut lane), [2, 3, 4, 5]);
+        assert_eq!(lane.dropped(), 0);
+    }
+
+    #[test]
+    fn a_snapshot_replaces_updates_and_a_goodbye_replaces_all_but_opaque() {
+        let mut lane = lane(10, 1000);
+        for (count, key) in [(1, update("a")), (2, Some(Key::Heartbeat)), (3, None), (4, update("b"))] {
+            lane.push(1, key, message("ada", count, 9));
+        }
+        lane.push(1, Some(Key::Snapshot), message("ada", 5, 9));
+        lane.push(1, Some(Key::Goodbye), message("ada", 6, 9));
+        lane.push(1, Some(Key::Snapshot), message("ada", 7, 9));
+        assert_eq!(counts(&mut lane), [3, 6, 7]);
+    }
+
+    #[test]
+    fn a_flood_of_one_sender_pushes_out_its_own_messages() {
+        let mut lane = lane(4, 1000);
+        lane.push(1, None, message("bob", 1, 9));
+        for count in 2..10 {
+            lane.push(1, None, message("ada", count, 9));
+        }
+        assert_eq!(lane.dropped(), 5);
+        lane.push(1, None, message("eve", 10, 9));
+        assert_eq!(
+            counts(&mut lane),
+            [7, 8, 9, 10],
+            "with nothing of her own there, the oldest of all went"
+        );
+    }
+
+    #[test]
+    fn bytes_are_bounded_and_what_could_never_fit_pushes_out_nobody() {
+        let mut lane = lane(100, 100);
+        lane.push(1, None, message("bob", 1, 60));
+        lane.push(1, None, message("ada", 2, 60));
+        lane.push(1, None, message("ada", 3, 101));
+        assert_eq!((lane.dropped(), counts(&mut lane)), (2, vec![2]));
+    }
+
+    #[test]
+    fn a_document_left_is_forgotten() {
+        let mut lane = lane(10, 100);
+        lane.push(1, update("a"), message("ada", 1, 50));
+        lane.push(2, update("a"), message("ada", 2, 50));
+        lane.forget(1);
+        lane.push(2, None, message("bob", 3, 50));
+        assert_eq!(counts(&mut lane), [2, 3]);
+        assert_eq!((lane.bytes, lane.by_speaker.len()), (0, 0));
+    }
+
+    /// A client drops what has a lower count than it has seen of the sender's session, over all documents: out of
+    /// order, conflation would lose the newer message instead of the older.
+    #[test]
+    fn counts_only_rise_whatever_is_pushed_and_popped() {
+        for seed in 0..50 {
+            let mut random = SmallRng::seed_from_u64(seed);
+            let mut lane = lane(8, 200);
+            let mut seen = HashMap::<String, u64>::new();
+            for count in 1..400 {
+                let sender = ["ada", "bob", "eve"][random.random_range(0..3)];
+                let key = match random.random_range(0..8) {
+                    0 => Some(Key::Snapshot),
+                    1 => Some(Key::Heartbeat),
+                    2 => Some(Key::Goodbye),
+                    3 => None,
+                    _ => update(["a", "b"][random.random_range(0..2)]),
+                };
+                lane.push(
+                    random.random_range(0..3),
+                    key,
+                    message(sender, count, random.random_range(1..60)),
+                );
+                assert!(lane.len() <= 8 && lane.bytes <= 200, "seed {seed}");
+                while random.random_bool(0.3)
+                    && let Some((_, popped)) = lane.pop()
+                {
+                    let highest = seen.entry(popped.sender.to_string()).or_default();
+                    assert!(popped.count > *highest, "seed {seed}: {} after {highest}", popped.count);
+                    *highest = popped.count;
+                }
+            }
+            counts(&mut lane);
+            assert_eq!((lane.bytes, lane.by_speaker.len()), (0, 0), "seed {seed}");
+        }
+    }
+}
