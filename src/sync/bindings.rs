@@ -1,1 +1,209 @@
-//! To be written.
+//! Which connection may speak for which sender of ephemerals, server-wide.
+//!
+//! Every JavaScript client sends each ephemeral it receives back to where it came from, under the author's id, and a
+//! client behind a SharedWorker rightly sends under an id that is not its connection's. Both look alike. What tells them
+//! apart is the way: the author's messages come from where the author was first heard.
+//!
+//! - A peer that joined speaks for itself over its newest connection, and nobody else speaks for it.
+//! - Any other sender is bound to the peer that carried it first: to the peer and not to its connection, so that tabs
+//!   behind a worker are heard again as soon as their worker is back.
+//! - Everything else is an echo. It changes nothing here: an echo keeps no binding alive.
+//! - Bindings outlive their connection by [`Limits::linger`], so that an echo that was under way brings no ghost. The
+//!   messages the server makes itself are known by their session, for ever.
+
+use crate::id::{ConnectionId, PeerId};
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+
+/// How much is remembered, and for how long.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// How long a binding holds after its connection has closed, or after a carried sender was last heard.
+    pub linger: Duration,
+    /// The senders one peer may carry beside itself.
+    pub carried_per_peer: usize,
+    /// The closed peers remembered; beyond it the one that closed first is forgotten.
+    pub closed_peers: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            linger: Duration::from_secs(120),
+            carried_per_peer: 64,
+            closed_peers: 16_384,
+        }
+    }
+}
+
+/// What [`Bindings::may_speak`] found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spoken {
+    /// The peer of this connection speaks for itself.
+    Own,
+    /// It carries the messages of another, as a SharedWorker does for its tabs.
+    Relayed,
+    /// It sends back what it received, or speaks for somebody who is heard elsewhere: drop it and count it.
+    Echo,
+    /// It carries more senders than it may: drop it and count it.
+    TooMany,
+}
+
+/// The bindings of one server.
+#[derive(Debug)]
+pub struct Bindings {
+    limits: Limits,
+    /// What the session ids of the server's own messages begin with.
+    own_sessions: String,
+    connections: HashMap<ConnectionId, PeerId>,
+    peers: HashMap<PeerId, Peer>,
+    /// Senders that did not join, and who carries them.
+    carried: HashMap<PeerId, Carried>,
+    /// When peers closed, oldest first. An entry is void if the peer has joined again since.
+    closed: VecDeque<(Instant, PeerId)>,
+}
+
+/// A peer that joined.
+#[derive(Debug)]
+struct Peer {
+    connection: ConnectionId,
+    closed: Option<Instant>,
+    /// How many senders it carries.
+    carries: usize,
+}
+
+#[derive(Debug)]
+struct Carried {
+    by: PeerId,
+    heard: Instant,
+}
+
+impl Bindings {
+    /// `token` tells this server's own messages from those of every other process: it should be random.
+    pub fn new(limits: Limits, token: &str) -> Self {
+        Self {
+            limits,
+            own_sessions: format!("srv-{token}-"),
+            connections: HashMap::new(),
+            peers: HashMap::new(),
+            carried: HashMap::new(),
+            closed: VecDeque::new(),
+        }
+    }
+
+    /// The session id for one burst of messages made by the server. The number must not repeat.
+    pub fn own_session(&self, burst: u64) -> String {
+        format!("{}{burst}", self.own_sessions)
+    }
+
+    /// A peer has joined over this connection, and is heard there and nowhere else from now on.
+    pub fn joined(&mut self, now: Instant, peer: &PeerId, connection: ConnectionId) {
+        // A connection speaks for one peer; a second join is refused elsewhere, but must not leave the first behind.
+        self.closed(now, connection);
+        if let Some(carried) = self.carried.remove(peer)
+            && let Some(carrier) = self.peers.get_mut(&carried.by)
+        {
+            carrier.carries -= 1;
+        }
+        let known = self.peers.entry(peer.clone()).or_insert(Peer {
+            connection,
+            closed: None,
+            carries: 0,
+        });
+        self.connections.remove(&known.connection);
+        known.connection = connection;
+        known.closed = None;
+        self.connections.insert(connection, peer.clone());
+    }
+
+    /// A connection has closed. One that a newer connection of its peer has replaced changes nothing.
+    pub fn closed(&mut self, now: Instant, connection: ConnectionId) {
+        let Some(peer) = self.connections.remove(&connection) else {
+            return;
+        };
+        let known = self.peers.get_mut(&peer).expect("a connection belongs to a peer");
+        known.closed = Some(now);
+        self.closed.push_back((now, peer));
+        while self.closed.len() > self.limits.closed_peers {
+            self.forget_first_closed();
+        }
+    }
+
+    /// Whether an ephemeral of this sender and session, arriving over this connection, is the author's.
+    pub fn may_speak(&mut self, now: Instant, sender: &PeerId, session: &str, via: ConnectionId) -> Spoken {
+        let Some(carrier) = self.connections.get(&via) else {
+            return Spoken::Echo;
+        };
+        if session.starts_with(&self.own_sessions) {
+            return Spoken::Echo;
+        }
+        if sender == carrier {
+            return Spoken::Own;
+        }
+        if self.peers.contains_key(sender) {
+            return Spoken::Echo;
+        }
+        if let Some(carried) = self.carried.get_mut(sender) {
+            return match carried.by == *carrier {
+                true => {
+                    carried.heard = now;
+                    Spoken::Relayed
+                }
+                false => Spoken::Echo,
+            };
+        }
+        let peer = self.peers.get_mut(carrier).expect("a connection belongs to a peer");
+        if peer.carries >= self.limits.carried_per_peer {
+            return Spoken::TooMany;
+        }
+        peer.carries += 1;
+        let carried = Carried {
+            by: carrier.clone(),
+            heard: now,
+        };
+        self.carried.insert(sender.clone(), carried);
+        Spoken::Relayed
+    }
+
+    /// Forgets what has lingered long enough.
+    pub fn expire(&mut self, now: Instant) {
+        let linger = self.limits.linger;
+        while self
+            .closed
+            .front()
+            .is_some_and(|(at, _)| now.duration_since(*at) >= linger)
+        {
+            self.forget_first_closed();
+        }
+        let peers = &mut self.peers;
+        self.carried.retain(|_, carried| {
+            let keep = now.duration_since(carried.heard) < linger;
+            if !keep && let Some(carrier) = peers.get_mut(&carried.by) {
+                carrier.carries -= 1;
+            }
+            keep
+        });
+    }
+
+    /// How many peers and carried senders are remembered.
+    pub fn len(&self) -> usize {
+        self.peers.len() + self.carried.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn forget_first_closed(&mut self) {
+        let Some((at, peer)) = self.closed.pop_front() else {
+            return;
+        };
+        if self.peers.get(&peer).is_none_or(|known| known.closed != Some(at)) {
+            return;
+        }
+        let gone = self.peers.remove(&peer);
+        if gone.is_some_and(|gone| gone.carries > 0) {
+            self.carried.retain(|_, carried| carried.by != peer);
+        }
+    }
+}

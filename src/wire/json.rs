@@ -7,16 +7,13 @@
 use super::cbor::Raw;
 use serde_json::{Map, Value, json};
 
-/// The most values one conversion makes: each takes 32 bytes or more for as little as one byte of CBOR.
-pub const MAX_VALUES: usize = 4096;
-
 /// The largest whole number a JavaScript number holds exactly.
 const MAX_SAFE_INTEGER: i128 = (1 << 53) - 1;
 
 /// Why a value has no JSON form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotJson {
-    #[error("it holds more than {MAX_VALUES} values")]
+    #[error("it holds too many values")]
     TooLarge,
     #[error("a key is neither text nor a number")]
     Key,
@@ -24,13 +21,9 @@ pub enum NotJson {
     Simple,
 }
 
-/// The value in JSON. Its depth is that of the item, thus at most [`super::cbor::MAX_DEPTH`].
-pub fn to_json(item: Raw<'_>) -> Result<Value, NotJson> {
-    let mut left = MAX_VALUES;
-    convert(item, &mut left)
-}
-
-fn convert(item: Raw<'_>, left: &mut usize) -> Result<Value, NotJson> {
+/// The value in JSON. Its depth is that of the item, thus at most [`super::cbor::MAX_DEPTH`]. `left` is how many values
+/// may still be made, and is counted down: each takes 32 bytes or more for as little as one byte of CBOR.
+pub fn to_json(item: Raw<'_>, left: &mut usize) -> Result<Value, NotJson> {
     *left = left.checked_sub(1).ok_or(NotJson::TooLarge)?;
     if let Some(integer) = item.integer() {
         return Ok(whole(integer));
@@ -38,7 +31,7 @@ fn convert(item: Raw<'_>, left: &mut usize) -> Result<Value, NotJson> {
     if let Some((tag, within)) = item.tag() {
         return match (tag, within.float().and_then(iso_8601)) {
             (1, Some(date)) => Ok(date.into()),
-            _ => convert(within, left),
+            _ => to_json(within, left),
         };
     }
     if let Some(text) = item.text_bytes() {
@@ -48,12 +41,12 @@ fn convert(item: Raw<'_>, left: &mut usize) -> Result<Value, NotJson> {
         return Ok(json!({ "$bytes": bytes.len() }));
     }
     if let Some(items) = item.items() {
-        return items.map(|item| convert(item, left)).collect();
+        return items.map(|item| to_json(item, left)).collect();
     }
     if let Some(entries) = item.entries() {
         let mut map = Map::new();
         for (key, value) in entries.filter(|(_, value)| !value.is_undefined()) {
-            map.insert(key_text(key)?, convert(value, left)?);
+            map.insert(key_text(key)?, to_json(value, left)?);
         }
         return Ok(map.into());
     }
@@ -125,7 +118,7 @@ mod tests {
     use super::*;
 
     fn json_of(bytes: &[u8]) -> Result<Value, NotJson> {
-        to_json(Raw::parse(bytes).unwrap())
+        to_json(Raw::parse(bytes).unwrap(), &mut 1000)
     }
 
     #[test]
