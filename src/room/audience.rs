@@ -81,7 +81,10 @@ impl Audience {
             ttl: limits.presence_ttl,
             ..presence::Limits::default()
         };
-        let gossip = gossip::Limits { storages: limits.storages, ..gossip::Limits::default() };
+        let gossip = gossip::Limits {
+            storages: limits.storages,
+            ..gossip::Limits::default()
+        };
         Self {
             document,
             sessions,
@@ -106,10 +109,21 @@ impl Audience {
     /// that one carried stay where they are.
     pub fn enter(&mut self, peer: PeerId, mark: Arc<Mark>) {
         let connection = mark.inbox().connection();
-        if let Some((older, _)) = self.present.iter().find(|(id, present)| present.peer == peer && **id != connection) {
+        if let Some((older, _)) = self
+            .present
+            .iter()
+            .find(|(id, present)| present.peer == peer && **id != connection)
+        {
             self.roster.moved(*older, connection);
         }
-        self.present.insert(connection, Present { peer, mark, told_of_others: false });
+        self.present.insert(
+            connection,
+            Present {
+                peer,
+                mark,
+                told_of_others: false,
+            },
+        );
     }
 
     /// A connection has left; the people who were heard over it have gone with it.
@@ -144,7 +158,9 @@ impl Audience {
 
     /// Takes an ephemeral whose sender may speak over this connection, and passes it on. Returns whether it was new.
     pub fn hear(&mut self, now: Instant, ephemeral: Ephemeral, via: ConnectionId) -> bool {
-        let Heard::Relay { key, restored } = self.roster.hear(now, &ephemeral, via) else { return false };
+        let Heard::Relay { key, restored } = self.roster.hear(now, &ephemeral, via) else {
+            return false;
+        };
         if let Some(state) = restored {
             let again = [(ephemeral.sender.clone(), state)];
             for snapshot in presence::in_their_name(self.document.as_str(), &self.sessions.next(), again) {
@@ -152,7 +168,11 @@ impl Audience {
             }
         }
         self.push(Arc::new(ephemeral), key, Some(via));
-        if self.present.get_mut(&via).is_some_and(|present| !std::mem::replace(&mut present.told_of_others, true)) {
+        if self
+            .present
+            .get_mut(&via)
+            .is_some_and(|present| !std::mem::replace(&mut present.told_of_others, true))
+        {
             self.tell_of_others(via);
         }
         true
@@ -160,14 +180,19 @@ impl Audience {
 
     /// Sends a newcomer the state of everybody else, which it would otherwise wait for.
     pub fn tell_of_others(&self, newcomer: ConnectionId) {
-        let Some(present) = self.present.get(&newcomer) else { return };
+        let Some(present) = self.present.get(&newcomer) else {
+            return;
+        };
         let snapshots = self.roster.snapshots(newcomer);
         if snapshots.is_empty() {
             return;
         }
         let session = self.sessions.next();
         for snapshot in presence::in_their_name(self.document.as_str(), &session, snapshots) {
-            present.mark.inbox().lane(|lane| lane.push(present.mark.key(), Some(Key::Snapshot), Arc::new(snapshot)));
+            present
+                .mark
+                .inbox()
+                .lane(|lane| lane.push(present.mark.key(), Some(Key::Snapshot), Arc::new(snapshot)));
         }
     }
 
@@ -222,7 +247,11 @@ impl Audience {
             };
         }
         if news {
-            for present in self.followers.iter().filter_map(|connection| self.present.get(connection)) {
+            for present in self
+                .followers
+                .iter()
+                .filter_map(|connection| self.present.get(connection))
+            {
                 present.mark.set();
             }
         }

@@ -61,9 +61,22 @@ impl Room {
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
-        let Slot { live: Live::Awake(document), .. } = &mut *slot else { return Err((NotAwake, place, offered)) };
+        let Slot {
+            live: Live::Awake(document),
+            ..
+        } = &mut *slot
+        else {
+            return Err((NotAwake, place, offered));
+        };
         let heads = document.heads();
-        let mut run = Run { room: self, writer, commit: Commit::default(), heads, stored: Vec::new(), refused: HashSet::new() };
+        let mut run = Run {
+            room: self,
+            writer,
+            commit: Commit::default(),
+            heads,
+            stored: Vec::new(),
+            refused: HashSet::new(),
+        };
         let poisoned = run.take_all(offered, &mut slot);
         let Run { mut commit, stored, .. } = run;
         commit.end = self.log().end();
@@ -72,7 +85,14 @@ impl Room {
         if !stored.is_empty() {
             let (room, end) = (self.clone(), commit.end);
             let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
-            self.store.append(place, Append { document: self.id.clone(), changes: stored, flushed });
+            self.store.append(
+                place,
+                Append {
+                    document: self.id.clone(),
+                    changes: stored,
+                    flushed,
+                },
+            );
         }
         if poisoned {
             self.throw_away(&mut slot);
@@ -114,8 +134,15 @@ impl Run<'_> {
         while let Some(arrival) = arriving.pop_front() {
             match self.take(arrival, slot) {
                 Ok(Some(committed)) => {
-                    let Live::Awake(document) = &slot.live else { unreachable!("the lock is held") };
-                    for released in slot.aside.released_by(&committed, |dep| document.has(dep)).into_iter().rev() {
+                    let Live::Awake(document) = &slot.live else {
+                        unreachable!("the lock is held")
+                    };
+                    for released in slot
+                        .aside
+                        .released_by(&committed, |dep| document.has(dep))
+                        .into_iter()
+                        .rev()
+                    {
                         arriving.push_front(released);
                     }
                 }
@@ -128,7 +155,15 @@ impl Run<'_> {
 
     /// Gate, apply, append for one change. Returns its hash if it is in the document now.
     fn take(&mut self, arrival: Kept, slot: &mut Slot) -> Result<Option<ChangeHash>, Poisoned> {
-        let Slot { live: Live::Awake(document), aside, quarantined, .. } = slot else { unreachable!("the lock is held") };
+        let Slot {
+            live: Live::Awake(document),
+            aside,
+            quarantined,
+            ..
+        } = slot
+        else {
+            unreachable!("the lock is held")
+        };
         let hash = arrival.change.hash();
         if quarantined.contains(&hash) || arrival.change.deps().iter().any(|dep| quarantined.contains(dep)) {
             self.commit.quarantined = true;
@@ -169,16 +204,27 @@ impl Run<'_> {
 
     fn refuse(&mut self, hash: ChangeHash, why: Refusal, aside: &mut crate::sync::aside::Aside) {
         self.refused.insert(hash);
-        self.refused.extend(aside.drop_dependants(&hash).iter().map(|kept| kept.change.hash()));
+        self.refused
+            .extend(aside.drop_dependants(&hash).iter().map(|kept| kept.change.hash()));
         self.commit.refused.push((Some(hash), why));
     }
 
     fn append(&mut self, hash: ChangeHash, arrival: Kept) {
-        let Kept { change, bytes, author, from } = arrival;
+        let Kept {
+            change,
+            bytes,
+            author,
+            from,
+        } = arrival;
         self.heads = heads_with(&self.heads, &change);
         let heads: Heads = self.heads.as_slice().into();
         let number = self.room.log().append(hash, bytes.clone(), heads, from);
-        self.stored.push(StoredChange { number, hash: hash.0, bytes, author });
+        self.stored.push(StoredChange {
+            number,
+            hash: hash.0,
+            bytes,
+            author,
+        });
         self.commit.committed += 1;
     }
 }
@@ -188,7 +234,11 @@ struct Poisoned;
 
 /// The heads behind a change: it takes the place of what it builds on.
 fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
-    let mut heads: Vec<ChangeHash> = heads.iter().filter(|head| !change.deps().contains(head)).copied().collect();
+    let mut heads: Vec<ChangeHash> = heads
+        .iter()
+        .filter(|head| !change.deps().contains(head))
+        .copied()
+        .collect();
     let hash = change.hash();
     let at = heads.partition_point(|head| *head < hash);
     heads.insert(at, hash);

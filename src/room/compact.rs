@@ -39,8 +39,11 @@ impl Room {
         };
         drop(replica);
         let length = bytes.len();
-        let snapshot =
-            Snapshot { number: position, heads: heads.iter().map(|head| head.0).collect(), bytes: bytes.into() };
+        let snapshot = Snapshot {
+            number: position,
+            heads: heads.iter().map(|head| head.0).collect(),
+            bytes: bytes.into(),
+        };
         let same = |stored: &[u8]| Automerge::load(stored).is_ok_and(|loaded| loaded.get_heads() == heads);
         let written = self.store.write_snapshot(&self.id, snapshot, same);
         let mut slot = self.slot();

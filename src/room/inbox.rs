@@ -50,6 +50,21 @@ impl Close {
         }
     }
 
+    /// The name of the reason, for metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Close::ShuttingDown => "shutting-down",
+            Close::BadFrame => "bad-frame",
+            Close::NotBinary => "not-binary",
+            Close::Policy => "policy",
+            Close::TooLarge => "too-large",
+            Close::TryLater => "try-later",
+            Close::TimedOut => "timed-out",
+            Close::Replaced => "replaced",
+            Close::TooSlow => "too-slow",
+        }
+    }
+
     pub fn reason(self) -> &'static str {
         match self {
             Close::ShuttingDown => "the server is shutting down",
@@ -145,7 +160,11 @@ pub struct Mark {
 
 impl Mark {
     pub fn new(inbox: Arc<Inbox>, key: u32) -> Arc<Self> {
-        Arc::new(Self { inbox, key, set: AtomicBool::new(false) })
+        Arc::new(Self {
+            inbox,
+            key,
+            set: AtomicBool::new(false),
+        })
     }
 
     pub fn inbox(&self) -> &Arc<Inbox> {
@@ -182,7 +201,10 @@ mod tests {
         mark.set();
         assert_eq!(inbox.take().marked, [7]);
         mark.set();
-        assert!(inbox.take().marked.is_empty(), "not cleared yet: the connection has yet to look");
+        assert!(
+            inbox.take().marked.is_empty(),
+            "not cleared yet: the connection has yet to look"
+        );
         mark.clear();
         mark.set();
         assert_eq!(inbox.take().marked, [7]);

@@ -19,6 +19,7 @@ use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
 use crate::store::Store;
 use crate::sync::aside::{Aside, AsideLimits};
+use crate::sync::bindings::OwnSessions;
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
 use crate::sync::gate::GateLimits;
 use crate::sync::log::{ChangeLog, Heads, LogLimits};
@@ -104,7 +105,13 @@ pub struct Room {
 pub struct NotAwake;
 
 impl Room {
-    pub(super) fn new(id: DocumentId, store: Store, limits: Arc<RoomLimits>, now: Instant) -> Arc<Self> {
+    pub(super) fn new(
+        id: DocumentId,
+        store: Store,
+        limits: Arc<RoomLimits>,
+        sessions: Arc<OwnSessions>,
+        now: Instant,
+    ) -> Arc<Self> {
         let slot = Slot {
             live: Live::Asleep,
             opened: false,
@@ -120,7 +127,7 @@ impl Room {
         };
         Arc::new(Self {
             log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
-            audience: Mutex::new(Audience::new(limits.audience.clone())),
+            audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
             id,
@@ -180,17 +187,23 @@ impl Room {
 
     /// Runs one turn of the library for one peer. Heavy: called off the runtime.
     pub fn catch_up(&self, work: CatchUp) -> Result<CaughtUp, (NotAwake, CatchUp)> {
-        let Ok(replica) = self.replica() else { return Err((NotAwake, work)) };
+        let Ok(replica) = self.replica() else {
+            return Err((NotAwake, work));
+        };
         let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
         // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
-        Ok(work.run(&mut replica, |hash, replica| self.slot().aside.missing_below(hash, |dep| replica.has(dep))))
+        Ok(work.run(&mut replica, |hash, replica| {
+            self.slot().aside.missing_below(hash, |dep| replica.has(dep))
+        }))
     }
 
     /// A copy of the document as it is now, shared by all who ask before the next commit.
     pub(super) fn replica(&self) -> Result<Arc<Mutex<Replica>>, NotAwake> {
         let mut slot = self.slot();
         let position = self.log().end();
-        let Live::Awake(document) = &slot.live else { return Err(NotAwake) };
+        let Live::Awake(document) = &slot.live else {
+            return Err(NotAwake);
+        };
         if let Some((at, replica)) = &slot.replica
             && *at == position
         {
@@ -208,7 +221,10 @@ impl Room {
         } else {
             self.roll_back();
         }
-        self.audience().mark_all();
+        let durable = self.durable();
+        let mut audience = self.audience();
+        audience.believe_reports(durable);
+        audience.mark_all();
     }
 
     /// The store failed: the document holds what will never be durable. It is thrown away and loaded again, up to the

@@ -12,6 +12,7 @@ use super::inbox::Mark;
 use super::room::{Room, RoomLimits};
 use crate::id::{ConnectionId, DocumentId, PeerId};
 use crate::store::Store;
+use crate::sync::bindings::OwnSessions;
 
 /// There are as many rooms as the configuration allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -22,6 +23,7 @@ pub struct Rooms {
     store: Store,
     limits: Arc<RoomLimits>,
     most: usize,
+    sessions: Arc<OwnSessions>,
     open: Mutex<HashMap<DocumentId, Arc<Room>>>,
 }
 
@@ -33,8 +35,14 @@ pub struct Swept {
 }
 
 impl Rooms {
-    pub fn new(store: Store, limits: RoomLimits, most: usize) -> Self {
-        Self { store, limits: Arc::new(limits), most, open: Mutex::default() }
+    pub fn new(store: Store, limits: RoomLimits, most: usize, sessions: OwnSessions) -> Self {
+        Self {
+            store,
+            limits: Arc::new(limits),
+            most,
+            sessions: Arc::new(sessions),
+            open: Mutex::default(),
+        }
     }
 
     pub fn store(&self) -> &Store {
@@ -47,7 +55,13 @@ impl Rooms {
     }
 
     /// Opens the room and makes the connection part of its audience.
-    pub fn enter(&self, id: &DocumentId, peer: &PeerId, mark: &Arc<Mark>, now: Instant) -> Result<Arc<Room>, TooManyRooms> {
+    pub fn enter(
+        &self,
+        id: &DocumentId,
+        peer: &PeerId,
+        mark: &Arc<Mark>,
+        now: Instant,
+    ) -> Result<Arc<Room>, TooManyRooms> {
         let mut rooms = self.rooms();
         let room = self.find_or_open(&mut rooms, id, now)?;
         room.audience().enter(peer.clone(), mark.clone());
@@ -66,7 +80,13 @@ impl Rooms {
         if rooms.len() >= self.most {
             return Err(TooManyRooms);
         }
-        let room = Room::new(id.clone(), self.store.clone(), self.limits.clone(), now);
+        let room = Room::new(
+            id.clone(),
+            self.store.clone(),
+            self.limits.clone(),
+            self.sessions.clone(),
+            now,
+        );
         rooms.insert(id.clone(), room.clone());
         Ok(room)
     }
@@ -93,7 +113,10 @@ impl Rooms {
     /// Puts quiet documents to sleep, forgets the presence of who is gone, and closes rooms nobody is in.
     pub fn sweep(&self, now: Instant) -> Swept {
         let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
-        let mut swept = Swept { open: all.len(), awake: 0 };
+        let mut swept = Swept {
+            open: all.len(),
+            awake: 0,
+        };
         let mut asleep = Vec::new();
         for room in all {
             room.audience().expire(now);
@@ -105,7 +128,10 @@ impl Rooms {
         }
         let mut rooms = self.rooms();
         for id in asleep {
-            if rooms.get(&id).is_some_and(|room| room.may_close() && Self::is_unused(room)) {
+            if rooms
+                .get(&id)
+                .is_some_and(|room| room.may_close() && Self::is_unused(room))
+            {
                 rooms.remove(&id);
                 swept.open -= 1;
             }

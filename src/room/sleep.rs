@@ -69,7 +69,8 @@ impl Room {
                         tracing::error!(document = %self.id, change = ?set_aside.hash, reason = %set_aside.reason,
                             "a stored change could not be loaded and was set aside");
                     }
-                    slot.quarantined.extend(loaded.quarantined.iter().filter_map(|set_aside| set_aside.hash));
+                    slot.quarantined
+                        .extend(loaded.quarantined.iter().filter_map(|set_aside| set_aside.hash));
                     self.open_log(slot.opened, number, loaded.document.heads().into());
                     slot.opened = true;
                     slot.last_use = now;
@@ -86,7 +87,13 @@ impl Room {
 
     fn load(&self, actor: ActorId, upto: Option<u64>) -> Result<(Loaded, Option<Stored>), String> {
         match self.store.load(&self.id, upto).map_err(|error| error.to_string())? {
-            None => Ok((Loaded { document: Document::empty(actor), quarantined: Vec::new() }, None)),
+            None => Ok((
+                Loaded {
+                    document: Document::empty(actor),
+                    quarantined: Vec::new(),
+                },
+                None,
+            )),
             Some(stored) => {
                 let snapshot = stored.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
                 let tail = stored.tail.iter().map(|(_, bytes)| bytes.clone());

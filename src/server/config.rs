@@ -25,6 +25,8 @@ pub struct Config {
     pub log: LogFormat,
     /// The memory sled may use for its cache, in bytes.
     pub cache_bytes: u64,
+    /// Web origins that may connect, beside the server's own host and loopback; `https://example.org`.
+    pub origins: Vec<String>,
     /// Whether the demo page is served and a sample table made in an empty data folder.
     pub demo: bool,
     /// The most a shutdown may take before the process ends anyway.
@@ -145,6 +147,7 @@ impl Default for Config {
             data: "./data".into(),
             log: LogFormat::Plain,
             cache_bytes: 128 << 20,
+            origins: Vec::new(),
             demo: true,
             shutdown: Duration::from_secs(10),
             sync: SyncLimits::default(),
@@ -177,7 +180,7 @@ impl Config {
             }
             layers = layers.merge(Toml::file_exact(file));
         }
-        layers = layers.merge(Env::prefixed("ROUNDTABLE_").split("__"));
+        layers = layers.merge(Env::prefixed("ROUNDTABLE_").ignore(&["config"]).split("__"));
         for setting in settings {
             let Some((name, value)) = setting.split_once('=') else {
                 return Err(ConfigError::NotASetting(setting.clone()));
@@ -201,7 +204,11 @@ mod tests {
     fn flags_lie_over_the_file_and_the_file_over_the_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("roundtable.toml");
-        std::fs::write(&file, "listen = '127.0.0.1:1'\n[sweep]\nkeepalive = '1m'\njoin_timeout = '3s'\n").unwrap();
+        std::fs::write(
+            &file,
+            "listen = '127.0.0.1:1'\n[sweep]\nkeepalive = '1m'\njoin_timeout = '3s'\n",
+        )
+        .unwrap();
         let config = Config::load(Some(&file), &settings(&["sweep.keepalive=2s", "room.log.changes=7"])).unwrap();
         assert_eq!(config.listen.port(), 1);
         assert_eq!(config.sweep.keepalive, Duration::from_secs(2));
@@ -212,12 +219,19 @@ mod tests {
 
     #[test]
     fn a_name_that_is_none_and_a_value_that_does_not_fit_are_named() {
-        let unknown = Config::load(None, &settings(&["sweep.keepalife=2s"])).unwrap_err().to_string();
+        let unknown = Config::load(None, &settings(&["sweep.keepalife=2s"]))
+            .unwrap_err()
+            .to_string();
         assert!(unknown.contains("keepalife"), "{unknown}");
-        let unfit = Config::load(None, &settings(&["sweep.keepalive=soon"])).unwrap_err().to_string();
+        let unfit = Config::load(None, &settings(&["sweep.keepalive=soon"]))
+            .unwrap_err()
+            .to_string();
         assert!(unfit.contains("keepalive"), "{unfit}");
         let bare = Config::load(None, &settings(&["listen"])).unwrap_err().to_string();
         assert!(bare.contains("NAME=VALUE"), "{bare}");
-        assert!(matches!(Config::load(Some(Path::new("/nowhere.toml")), &[]), Err(ConfigError::NoFile(_))));
+        assert!(matches!(
+            Config::load(Some(Path::new("/nowhere.toml")), &[]),
+            Err(ConfigError::NoFile(_))
+        ));
     }
 }

@@ -29,11 +29,19 @@ pub struct Budget {
 
 impl Budget {
     pub fn new(total: usize, free_per_connection: usize) -> Arc<Self> {
-        Arc::new(Self { total, free_per_connection, used: AtomicUsize::new(0) })
+        Arc::new(Self {
+            total,
+            free_per_connection,
+            used: AtomicUsize::new(0),
+        })
     }
 
     fn take(&self, bytes: usize) -> bool {
-        self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| (used + bytes <= self.total).then_some(used + bytes)).is_ok()
+        self.used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                (used + bytes <= self.total).then_some(used + bytes)
+            })
+            .is_ok()
     }
 
     fn give_back(&self, bytes: usize) {
@@ -176,7 +184,13 @@ impl Listener for MeteredListener {
         let (socket, address) = Listener::accept(&mut self.listener).await;
         // Frames are small and each is flushed when it is meant to leave.
         let _ = socket.set_nodelay(true);
-        (Metered { socket, meter: Meter::new(self.budget.clone()) }, address)
+        (
+            Metered {
+                socket,
+                meter: Meter::new(self.budget.clone()),
+            },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
@@ -193,7 +207,10 @@ pub struct Socket {
 
 impl Connected<IncomingStream<'_, MeteredListener>> for Socket {
     fn connect_info(stream: IncomingStream<'_, MeteredListener>) -> Self {
-        Self { meter: stream.io().meter.clone(), address: *stream.remote_addr() }
+        Self {
+            meter: stream.io().meter.clone(),
+            address: *stream.remote_addr(),
+        }
     }
 }
 

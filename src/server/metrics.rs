@@ -70,9 +70,17 @@ impl Default for Metrics {
             bytes_out: of!(Counter, "bytes_out", "Bytes of frames sent"),
             changes_committed: of!(Counter, "changes_committed", "Changes committed"),
             changes_refused: of!(Counter, "changes_refused", "Changes the gate refused"),
-            changes_kept_aside: of!(Counter, "changes_kept_aside", "Changes that came before what they build on"),
+            changes_kept_aside: of!(
+                Counter,
+                "changes_kept_aside",
+                "Changes that came before what they build on"
+            ),
             catch_ups: of!(Counter, "catch_ups", "Answers made through the library"),
-            ephemerals_relayed: of!(Counter, "ephemerals_relayed", "Ephemeral messages relayed, once per author's message"),
+            ephemerals_relayed: of!(
+                Counter,
+                "ephemerals_relayed",
+                "Ephemeral messages relayed, once per author's message"
+            ),
             ignored: of!(Family<Kind, Counter>, "frames_ignored", "Frames not acted on, by why"),
             rooms: of!(Gauge, "rooms", "Rooms open"),
             rooms_awake: of!(Gauge, "rooms_awake", "Rooms whose document is in memory"),
@@ -81,7 +89,11 @@ impl Default for Metrics {
             store_flushes: of!(Gauge, "store_flushes", "Batches synced since the start"),
             store_flushed_changes: of!(Gauge, "store_flushed_changes", "Changes synced since the start"),
             store_last_flush_seconds,
-            store_writable: of!(Gauge, "store_writable", "1 while the store takes changes, 0 once it has failed"),
+            store_writable: of!(
+                Gauge,
+                "store_writable",
+                "1 while the store takes changes, 0 once it has failed"
+            ),
             receiving_bytes: of!(Gauge, "receiving_bytes", "Bytes of large messages being received"),
             registry,
         }

@@ -23,7 +23,8 @@ use crate::document::author::Author;
 use crate::id::DocumentId;
 
 /// The bounds of the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct StoreLimits {
     /// Changes that may wait for the disk.
     pub queue_changes: usize,

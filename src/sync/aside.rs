@@ -50,7 +50,12 @@ pub struct Aside {
 
 impl Aside {
     pub fn new(limits: AsideLimits) -> Self {
-        Self { limits, kept: HashMap::new(), dependants: HashMap::new(), bytes: 0 }
+        Self {
+            limits,
+            kept: HashMap::new(),
+            dependants: HashMap::new(),
+            bytes: 0,
+        }
     }
 
     pub fn is_empty(&self) -> bool {

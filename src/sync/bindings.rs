@@ -13,6 +13,7 @@
 
 use crate::id::{ConnectionId, PeerId};
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How much is remembered, and for how long.
@@ -78,6 +79,20 @@ struct Carried {
     heard: Instant,
 }
 
+/// Session ids for what the server says in the name of others: a new one for each burst.
+#[derive(Debug)]
+pub struct OwnSessions {
+    prefix: String,
+    bursts: AtomicU64,
+}
+
+impl OwnSessions {
+    /// A session id that was never given out before.
+    pub fn next(&self) -> String {
+        format!("{}{}", self.prefix, self.bursts.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
 impl Bindings {
     /// `token` tells this server's own messages from those of every other process: it should be random.
     pub fn new(limits: Limits, token: &str) -> Self {
@@ -91,9 +106,12 @@ impl Bindings {
         }
     }
 
-    /// The session id for one burst of messages made by the server. The number must not repeat.
-    pub fn own_session(&self, burst: u64) -> String {
-        format!("{}{burst}", self.own_sessions)
+    /// The sessions that these bindings know for the server's own. There is one such source per server.
+    pub fn own_sessions(&self) -> OwnSessions {
+        OwnSessions {
+            prefix: self.own_sessions.clone(),
+            bursts: AtomicU64::new(0),
+        }
     }
 
     /// A peer has joined over this connection, and is heard there and nowhere else from now on.

@@ -216,7 +216,10 @@ impl Conversation {
         debug_assert!(matches!(self.phase, Phase::Away));
         self.speak |= work.message.is_none();
         if let (None, Some(message)) = (&self.waiting, work.message) {
-            self.waiting = Some(Waiting { message, committed: work.committed });
+            self.waiting = Some(Waiting {
+                message,
+                committed: work.committed,
+            });
         }
         self.phase = Phase::CatchingUp(work.state);
     }
@@ -302,7 +305,11 @@ pub struct CaughtUp {
 impl CatchUp {
     /// Does the work. `below` gives, for a change that is kept aside, the hashes missing below it: asking for the change
     /// itself is a livelock, since the peer believes that it has sent it.
-    pub fn run(self, replica: &mut Replica, below: impl Fn(&ChangeHash, &Replica) -> Option<Vec<ChangeHash>>) -> CaughtUp {
+    pub fn run(
+        self,
+        replica: &mut Replica,
+        below: impl Fn(&ChangeHash, &Replica) -> Option<Vec<ChangeHash>>,
+    ) -> CaughtUp {
         let mut state = *self.state;
         // After a rollback a peer may have acknowledged what is gone; such a hash would make it send nothing.
         state.shared_heads.retain(|hash| replica.has(hash));

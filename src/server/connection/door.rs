@@ -41,10 +41,28 @@ pub(super) enum Done {
     Nothing,
     /// The job panicked: a bug in us or in the library, which costs this connection.
     Panicked,
-    Opened { key: u32, bytes: usize, is_request: bool, opened: Result<Opened, BadMessage> },
-    Place { key: u32, place: Result<Place, NoPlace> },
-    Committed { key: u32, bytes: usize, is_request: bool, message: SyncMessage, result: Result<Commit, (NotAwake, Place, Vec<Offered>)> },
-    CaughtUp { key: u32, epoch: u64, result: Result<CaughtUp, (NotAwake, CatchUp)> },
+    Opened {
+        key: u32,
+        bytes: usize,
+        is_request: bool,
+        opened: Result<Opened, BadMessage>,
+    },
+    Place {
+        key: u32,
+        place: Result<Place, NoPlace>,
+    },
+    Committed {
+        key: u32,
+        bytes: usize,
+        is_request: bool,
+        message: SyncMessage,
+        result: Result<Commit, (NotAwake, Place, Vec<Offered>)>,
+    },
+    CaughtUp {
+        key: u32,
+        epoch: u64,
+        result: Result<CaughtUp, (NotAwake, CatchUp)>,
+    },
 }
 
 type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
@@ -145,10 +163,17 @@ impl SyncDoor {
     }
 
     fn dispatch(&mut self, message: Message) {
-        if let Message::Join { sender, metadata, versions } = message {
+        if let Message::Join {
+            sender,
+            metadata,
+            versions,
+        } = message
+        {
             return self.join(sender, metadata, &versions);
         }
-        let Some(peer) = &self.peer else { return self.server.metrics.ignore("before-join") };
+        let Some(peer) = &self.peer else {
+            return self.server.metrics.ignore("before-join");
+        };
         let foreign = message.sender().is_some_and(|sender| *sender != peer.id);
         match message {
             Message::Ephemeral(ephemeral) => self.hear_ephemeral(ephemeral),
@@ -160,7 +185,9 @@ impl SyncDoor {
             // A 1.x client that disconnects; its socket may stay, and join again.
             Message::Leave { .. } => self.leave_everything(),
             Message::DocUnavailable { .. } => self.server.metrics.ignore("doc-unavailable"),
-            Message::Peer { .. } | Message::Error { .. } | Message::Join { .. } => self.server.metrics.ignore("not-for-a-server"),
+            Message::Peer { .. } | Message::Error { .. } | Message::Join { .. } => {
+                self.server.metrics.ignore("not-for-a-server")
+            }
             Message::Unknown { kind } => {
                 tracing::debug!(connection = %self.id, %kind, "a message of unknown type");
                 self.server.metrics.ignore("unknown-type");
@@ -171,7 +198,10 @@ impl SyncDoor {
     /// The first message of a socket. Answered at once, before any look at the disk: a client waits a second for it.
     fn join(&mut self, peer: PeerId, metadata: PeerMetadata, versions: &[String]) {
         if !versions.iter().any(|version| version == PROTOCOL_VERSION) {
-            self.say_error(Some(peer), &format!("unsupported protocol version: this server speaks {PROTOCOL_VERSION:?}"));
+            self.say_error(
+                Some(peer),
+                &format!("unsupported protocol version: this server speaks {PROTOCOL_VERSION:?}"),
+            );
             self.closing = Some(Close::BadFrame);
             return;
         }
@@ -187,11 +217,18 @@ impl SyncDoor {
         let reply = Message::Peer {
             sender: self.server.peer_id.clone(),
             target: Some(peer.clone()),
-            metadata: PeerMetadata { storage_id: Some(self.server.store.storage_id().clone()), is_ephemeral: false },
+            metadata: PeerMetadata {
+                storage_id: Some(self.server.store.storage_id().clone()),
+                is_ephemeral: false,
+            },
             version: PROTOCOL_VERSION.into(),
         };
         self.replies.push_back(reply.encode());
-        self.peer = Some(Joined { id: peer, storage: metadata.storage_id, lasting_storage });
+        self.peer = Some(Joined {
+            id: peer,
+            storage: metadata.storage_id,
+            lasting_storage,
+        });
     }
 
     fn hear_sync(&mut self, document: &str, data: Bytes, is_request: bool) {
@@ -199,10 +236,16 @@ impl SyncDoor {
             Ok(document) => self.open(&document),
             Err(_) => None,
         };
-        let Some(key) = key else { return self.reply_unavailable(document) };
+        let Some(key) = key else {
+            return self.reply_unavailable(document);
+        };
         let bytes = data.len();
         self.waiting_bytes += bytes;
-        self.talk(key).arrived.push_back(Arrived { bytes, is_request, stage: Stage::Raw(data) });
+        self.talk(key).arrived.push_back(Arrived {
+            bytes,
+            is_request,
+            stage: Stage::Raw(data),
+        });
         self.advance(key);
         // Beyond the bound nothing is remembered of a document that nobody has.
         if self.unknown > self.server.config.sync.unknown_documents && self.talk(key).told_unavailable {
@@ -247,7 +290,9 @@ impl SyncDoor {
     }
 
     pub(super) fn talk(&mut self, key: u32) -> &mut Talk {
-        self.talks.get_mut(&key).expect("a key in use belongs to a conversation")
+        self.talks
+            .get_mut(&key)
+            .expect("a key in use belongs to a conversation")
     }
 
     fn close_talk(&mut self, key: u32) {
@@ -294,14 +339,25 @@ impl SyncDoor {
     }
 
     fn say_error(&mut self, target: Option<PeerId>, message: &str) {
-        let error = Message::Error { sender: self.server.peer_id.clone(), target, message: message.to_owned() };
+        let error = Message::Error {
+            sender: self.server.peer_id.clone(),
+            target,
+            message: message.to_owned(),
+        };
         self.farewells.push(error.encode());
     }
 
     /// What the server vouches for about changes that come in here.
     pub(super) fn author(&self) -> Author {
-        let device = self.peer.as_ref().map_or("", |peer| peer.storage.as_ref().map_or(peer.id.as_str(), StorageId::as_str));
-        Author { time: super::super::now_ms() as u64, user: None, device: device.to_owned(), door: Door::Sync }
+        let device = self.peer.as_ref().map_or("", |peer| {
+            peer.storage.as_ref().map_or(peer.id.as_str(), StorageId::as_str)
+        });
+        Author {
+            time: super::super::now_ms() as u64,
+            user: None,
+            device: device.to_owned(),
+            door: Door::Sync,
+        }
     }
 
     /// Runs something that waits.
@@ -331,7 +387,12 @@ impl SyncDoor {
                 tracing::error!(connection = %self.id, "a job panicked");
                 self.closing = Some(Close::TryLater);
             }
-            Done::Opened { key, bytes, is_request, opened } => self.opened(key, bytes, is_request, opened),
+            Done::Opened {
+                key,
+                bytes,
+                is_request,
+                opened,
+            } => self.opened(key, bytes, is_request, opened),
             Done::Place { key, place } => {
                 let Some(talk) = self.talks.get_mut(&key) else { return };
                 talk.busy = false;
@@ -339,7 +400,13 @@ impl SyncDoor {
                 talk.place = place.ok();
                 self.advance(key);
             }
-            Done::Committed { key, bytes, is_request, message, result } => {
+            Done::Committed {
+                key,
+                bytes,
+                is_request,
+                message,
+                result,
+            } => {
                 let Some(talk) = self.talks.get_mut(&key) else { return };
                 talk.busy = false;
                 if self.committed(key, bytes, is_request, message, result) {
@@ -357,7 +424,7 @@ impl SyncDoor {
 
     fn caught_up(&mut self, key: u32, epoch: u64, result: Result<CaughtUp, (NotAwake, CatchUp)>) {
         let Some(talk) = self.talks.get_mut(&key) else { return };
-        talk.follow_epoch();
+        self.parked_bytes -= talk.follow_epoch();
         if talk.epoch != epoch {
             return self.enqueue(key);
         }

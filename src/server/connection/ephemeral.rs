@@ -11,9 +11,16 @@ impl SyncDoor {
     /// Whether a frame is an ephemeral that comes back as an echo, or is somebody else's: dropped before it is decoded.
     /// Every client echoes each ephemeral that it receives, so that most frames of a lively room end here.
     pub(super) fn is_echo(&self, frame: &[u8]) -> bool {
-        let Some(peek) = peek_ephemeral(frame) else { return false };
-        let Ok(sender) = PeerId::parse(peek.sender) else { return false };
-        let spoken = self.server.bindings().may_speak(Instant::now(), &sender, peek.session, self.id);
+        let Some(peek) = peek_ephemeral(frame) else {
+            return false;
+        };
+        let Ok(sender) = PeerId::parse(peek.sender) else {
+            return false;
+        };
+        let spoken = self
+            .server
+            .bindings()
+            .may_speak(Instant::now(), &sender, peek.session, self.id);
         match spoken {
             Spoken::Own | Spoken::Relayed => false,
             Spoken::Echo => {
@@ -47,7 +54,11 @@ impl SyncDoor {
     pub(super) fn follow(&mut self, add: Vec<StorageId>, remove: &[StorageId]) {
         let added = self.followed.change(add, remove);
         let follows = !self.followed.is_empty();
-        let talks: Vec<_> = self.talks.values().map(|talk| (talk.document.clone(), talk.room.clone())).collect();
+        let talks: Vec<_> = self
+            .talks
+            .values()
+            .map(|talk| (talk.document.clone(), talk.room.clone()))
+            .collect();
         for (document, room) in talks {
             let news = {
                 let mut audience = room.audience();
@@ -60,7 +71,10 @@ impl SyncDoor {
 
     /// The peer passes on what other storages have. Heads that are not known here are not passed on.
     pub(super) fn hear_remote_heads(&mut self, document: &str, heads: Vec<(StorageId, RemoteHeads)>) {
-        let Some(key) = DocumentId::parse(document).ok().and_then(|document| self.by_document.get(&document).copied()) else {
+        let Some(key) = DocumentId::parse(document)
+            .ok()
+            .and_then(|document| self.by_document.get(&document).copied())
+        else {
             return self.server.metrics.ignore("heads-of-a-document-not-open");
         };
         let room = self.talk(key).room.clone();
@@ -69,7 +83,8 @@ impl SyncDoor {
             if storage == *self.server.store.storage_id() || !report.heads.iter().all(|head| room.knows(head)) {
                 continue;
             }
-            room.audience().told_heads(&storage, report, position, super::super::now_ms());
+            room.audience()
+                .told_heads(&storage, report, position, super::super::now_ms());
         }
         room.audience().believe_reports(durable);
     }

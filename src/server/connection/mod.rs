@@ -61,7 +61,11 @@ pub async fn serve(server: Arc<Server>, mut socket: WebSocket, lifeline: Arc<Lif
     let mut door = SyncDoor::new(server.clone(), lifeline.clone());
     let end = run(&mut socket, &mut door, &inbox, &lifeline).await;
     if let End::Closed(why) = end {
-        server.metrics.closed.get_or_create(&super::metrics::Kind { kind: why.name() }).inc();
+        server
+            .metrics
+            .closed
+            .get_or_create(&super::metrics::Kind { kind: why.name() })
+            .inc();
         tracing::info!(connection = %inbox.connection(), peer = door.peer_name(), code = why.code(), reason = why.reason(), "closing");
     }
     door.leave_everything();
@@ -117,7 +121,12 @@ async fn run(socket: &mut WebSocket, door: &mut SyncDoor, inbox: &Arc<Inbox>, li
 }
 
 /// Writes as much as the socket takes, documents before presence.
-fn pump(socket: &mut WebSocket, door: &mut SyncDoor, ping: &mut bool, cx: &mut Context<'_>) -> Result<Writing, axum::Error> {
+fn pump(
+    socket: &mut WebSocket,
+    door: &mut SyncDoor,
+    ping: &mut bool,
+    cx: &mut Context<'_>,
+) -> Result<Writing, axum::Error> {
     let mut socket = Pin::new(socket);
     for _ in 0..FRAMES_AT_ONCE {
         match socket.as_mut().poll_ready(cx) {
@@ -164,7 +173,9 @@ fn ended_by(error: axum::Error) -> End {
     match error.into_inner().downcast::<Ws>().map(|error| *error) {
         Ok(Ws::Capacity(_)) => End::Closed(Close::TooLarge),
         Ok(Ws::Utf8(_)) => End::Closed(Close::NotBinary),
-        Ok(Ws::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => End::Gone,
+        Ok(Ws::Protocol(tokio_tungstenite::tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+            End::Gone
+        }
         Ok(Ws::Protocol(_)) => End::Closed(Close::BadFrame),
         _ => End::Gone,
     }
@@ -177,7 +188,10 @@ async fn part(socket: &mut WebSocket, farewells: Vec<Bytes>, why: Close) {
             return;
         }
     }
-    let close = CloseFrame { code: why.code(), reason: why.reason().into() };
+    let close = CloseFrame {
+        code: why.code(),
+        reason: why.reason().into(),
+    };
     if socket.send(Message::Close(Some(close))).await.is_err() {
         return;
     }

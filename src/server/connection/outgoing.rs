@@ -40,7 +40,7 @@ impl SyncDoor {
 
     fn document_frame(&mut self, key: u32) -> Option<Bytes> {
         let talk = self.talks.get_mut(&key)?;
-        talk.follow_epoch();
+        self.parked_bytes -= talk.follow_epoch();
         let parked = talk.conversation.parked_bytes();
         let data = talk.room.pull(&mut talk.conversation, self.id);
         self.parked_bytes -= parked - talk.conversation.parked_bytes();
@@ -80,7 +80,11 @@ impl SyncDoor {
         let (room, epoch) = (talk.room.clone(), talk.epoch);
         self.catch_ups += 1;
         self.server.metrics.catch_ups.inc();
-        self.blocking(move || Done::CaughtUp { key, epoch, result: room.catch_up(work) });
+        self.blocking(move || Done::CaughtUp {
+            key,
+            epoch,
+            result: room.catch_up(work),
+        });
     }
 
     /// An answer was made or sent: those that waited for room may go on.
@@ -95,7 +99,9 @@ impl SyncDoor {
         if self.followed.is_empty() {
             return false;
         }
-        let Some(talk) = self.talks.get_mut(&key) else { return false };
+        let Some(talk) = self.talks.get_mut(&key) else {
+            return false;
+        };
         let news = talk.room.audience().news_since(&mut talk.gossip_seen, &self.followed);
         let document = talk.document.clone();
         self.queue_news(&document, news)

@@ -13,7 +13,7 @@ use crate::id::DocumentId;
 use crate::room::inbox::{Close, Mark};
 use crate::room::{Commit, Room, Waking, Writer};
 use crate::store::{Need, NoPlace, Place};
-use crate::sync::conversation::{Conversation, Hearing, Heard};
+use crate::sync::conversation::{Conversation, Heard, Hearing};
 use crate::sync::gate::{self, BadMessage, Offered, Opened};
 
 /// Changes committed on the runtime; a message with more goes to a worker thread.
@@ -62,13 +62,17 @@ enum Next {
 }
 
 impl Talk {
-    /// Starts the conversation anew if the document was thrown away meanwhile.
-    pub fn follow_epoch(&mut self) {
+    /// Starts the conversation anew if the document was thrown away meanwhile. Returns how many bytes of an answer that
+    /// waited for the disk went with it.
+    pub fn follow_epoch(&mut self) -> usize {
         let epoch = self.room.epoch();
-        if self.epoch != epoch {
-            self.epoch = epoch;
-            self.conversation.restart();
+        if self.epoch == epoch {
+            return 0;
         }
+        self.epoch = epoch;
+        let parked = self.conversation.parked_bytes();
+        self.conversation.restart();
+        parked
     }
 }
 
@@ -92,7 +96,7 @@ impl SyncDoor {
             if talk.busy {
                 break;
             }
-            talk.follow_epoch();
+            self.parked_bytes -= talk.follow_epoch();
             let Some(arrived) = talk.arrived.pop_front() else { break };
             let bytes = arrived.bytes;
             match self.take(key, arrived) {
@@ -105,7 +109,11 @@ impl SyncDoor {
 
     /// Takes one message, or puts it back to the front.
     fn take(&mut self, key: u32, arrived: Arrived) -> Next {
-        let Arrived { bytes, is_request, stage } = arrived;
+        let Arrived {
+            bytes,
+            is_request,
+            stage,
+        } = arrived;
         let opened = match stage {
             Stage::Opened(opened) => opened,
             Stage::Raw(data) if data.len() <= self.server.config.sync.light_bytes => {
@@ -117,7 +125,12 @@ impl SyncDoor {
             Stage::Raw(data) => {
                 self.talk(key).busy = true;
                 let limits = self.server.config.room.gate.clone();
-                self.blocking(move || Done::Opened { key, bytes, is_request, opened: gate::open(&data, &limits) });
+                self.blocking(move || Done::Opened {
+                    key,
+                    bytes,
+                    is_request,
+                    opened: gate::open(&data, &limits),
+                });
                 return Next::Wait;
             }
         };
@@ -132,7 +145,11 @@ impl SyncDoor {
                     return Next::Go;
                 }
                 waking => {
-                    talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(opened) });
+                    talk.arrived.push_front(Arrived {
+                        bytes,
+                        is_request,
+                        stage: Stage::Opened(opened),
+                    });
                     if waking == Waking::Begun {
                         self.wake(key);
                     }
@@ -162,10 +179,18 @@ impl SyncDoor {
 
     /// Reserves a place and commits the changes of a message, on a worker thread if they are many.
     fn commit(&mut self, key: u32, bytes: usize, is_request: bool, opened: Opened) -> Next {
+        let writer = Writer {
+            author: self.author(),
+            connection: Some(self.id),
+        };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let Opened { message, changes } = opened;
         let need = need_of(&changes);
-        let place = match talk.place.take().map_or_else(|| self.server.store.try_reserve(need), Ok) {
+        let place = match talk
+            .place
+            .take()
+            .map_or_else(|| self.server.store.try_reserve(need), Ok)
+        {
             Ok(place) => place,
             Err(NoPlace::ReadOnly(reason)) => {
                 tracing::warn!(document = %talk.document, connection = %self.id, %reason, "changes refused: the store is read-only");
@@ -175,13 +200,21 @@ impl SyncDoor {
             }
             Err(NoPlace::Full) => {
                 talk.busy = true;
-                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(Opened { message, changes }) });
+                talk.arrived.push_front(Arrived {
+                    bytes,
+                    is_request,
+                    stage: Stage::Opened(Opened { message, changes }),
+                });
                 let store = self.server.store.clone();
-                self.job(async move { Done::Place { key, place: store.reserve(need).await } });
+                self.job(async move {
+                    Done::Place {
+                        key,
+                        place: store.reserve(need).await,
+                    }
+                });
                 return Next::Wait;
             }
         };
-        let writer = Writer { author: self.author(), connection: Some(self.id) };
         let room = talk.room.clone();
         if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes {
             let result = room.commit(place, changes, &writer, Instant::now());
@@ -193,7 +226,13 @@ impl SyncDoor {
         talk.busy = true;
         self.blocking(move || {
             let result = room.commit(place, changes, &writer, Instant::now());
-            Done::Committed { key, bytes, is_request, message, result }
+            Done::Committed {
+                key,
+                bytes,
+                is_request,
+                message,
+                result,
+            }
         });
         Next::Wait
     }
@@ -207,12 +246,18 @@ impl SyncDoor {
         message: Message,
         result: Result<Commit, (crate::room::room::NotAwake, Place, Vec<Offered>)>,
     ) -> bool {
-        let Some(talk) = self.talks.get_mut(&key) else { return true };
+        let Some(talk) = self.talks.get_mut(&key) else {
+            return true;
+        };
         let commit = match result {
             Ok(commit) => commit,
             Err((_, place, changes)) => {
                 talk.place = Some(place);
-                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(Opened { message, changes }) });
+                talk.arrived.push_front(Arrived {
+                    bytes,
+                    is_request,
+                    stage: Stage::Opened(Opened { message, changes }),
+                });
                 // Looked at again right away: the room may be asleep by now, and then nobody would set the mark.
                 talk.mark.set();
                 return false;
@@ -275,7 +320,11 @@ impl SyncDoor {
         talk.busy = false;
         match opened {
             Ok(opened) => {
-                talk.arrived.push_front(Arrived { bytes, is_request, stage: Stage::Opened(opened) });
+                talk.arrived.push_front(Arrived {
+                    bytes,
+                    is_request,
+                    stage: Stage::Opened(opened),
+                });
                 self.advance(key);
             }
             Err(error) => {
@@ -290,5 +339,8 @@ fn need_of(changes: &[Offered]) -> Need {
         Offered::Change(change) => change.raw_bytes().len(),
         Offered::Refused { .. } => 0,
     };
-    Need { changes: changes.len(), bytes: changes.iter().map(bytes).sum() }
+    Need {
+        changes: changes.len(),
+        bytes: changes.iter().map(bytes).sum(),
+    }
 }

@@ -1,0 +1,200 @@
+//! The routes: both ways to the sync door, the page, and what operators look at.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
+use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
+use axum::extract::{ConnectInfo, Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Json, Response};
+use axum::routing::get;
+use serde_json::json;
+
+use super::meter::Socket;
+use super::{Server, assets, connection};
+use crate::id::DocumentId;
+use crate::room::inbox::Close;
+
+/// The buffers of one socket, in bytes: the default of 128 KiB each would be most of what a connection costs.
+const SOCKET_BUFFER_BYTES: usize = 4 << 10;
+
+pub(super) fn routes(server: Arc<Server>) -> Router {
+    Router::new()
+        .route("/", get(root))
+        .route("/sync", get(sync))
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(readyz))
+        .route("/metrics", get(metrics))
+        .route("/v1/welcome", get(welcome))
+        .route("/v1/rooms/{document}/presence", get(presence))
+        .fallback(get(asset))
+        .with_state(server)
+}
+
+/// The page, or the sync door where the request asks for an upgrade.
+async fn root(
+    server: State<Arc<Server>>,
+    socket: ConnectInfo<Socket>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    match upgrade {
+        Err(_) if !headers.contains_key(header::UPGRADE) => asset(server, Uri::from_static("/"), headers).await,
+        upgrade => sync(server, socket, headers, upgrade).await,
+    }
+}
+
+async fn sync(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(socket): ConnectInfo<Socket>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    let upgrade = match upgrade {
+        Ok(upgrade) => upgrade,
+        Err(rejection) => return rejection.into_response(),
+    };
+    if let Err(origin) = check_origin(&headers, &server.config.origins) {
+        tracing::warn!(address = %socket.address, %origin, "an origin that is not allowed");
+        let why = format!("the origin {origin} may not connect; the server's setting `origins` names those that may\n");
+        return (StatusCode::FORBIDDEN, why).into_response();
+    }
+    let limits = &server.config.sync;
+    upgrade
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(SOCKET_BUFFER_BYTES)
+        // One frame is written at a time, and a frame may be a whole document.
+        .max_write_buffer_size(limits.message_bytes.saturating_mul(4))
+        .max_message_size(limits.message_bytes)
+        .max_frame_size(limits.message_bytes)
+        .on_upgrade(async move |mut websocket| match server.connected(socket.meter) {
+            Some(lifeline) => {
+                let id = lifeline.inbox.connection();
+                connection::serve(server.clone(), websocket, lifeline).await;
+                server.disconnected(id);
+            }
+            // Not an HTTP error: some clients crash on one.
+            None => {
+                let why = Close::TryLater;
+                let frame = CloseFrame {
+                    code: why.code(),
+                    reason: why.reason().into(),
+                };
+                let _ = websocket.send(Message::Close(Some(frame))).await;
+            }
+        })
+}
+
+/// Pages of other sites must not use the server in the name of who looks at them. No origin is not a page.
+fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), String> {
+    let Some(origin) = headers.get(header::ORIGIN) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(origin.as_bytes()).into_owned();
+    let own = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let authority = text
+        .split_once("://")
+        .map(|(_, rest)| rest.split('/').next().unwrap_or(rest));
+    let Some(authority) = authority else { return Err(text) };
+    let is_own = own.is_some_and(|own| own.eq_ignore_ascii_case(authority));
+    match is_own || is_loopback(authority) || allowed.iter().any(|allowed| allowed.trim_end_matches('/') == text) {
+        true => Ok(()),
+        false => Err(text),
+    }
+}
+
+fn is_loopback(authority: &str) -> bool {
+    let Ok(authority) = authority.parse::<axum::http::uri::Authority>() else {
+        return false;
+    };
+    let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+async fn readyz(State(server): State<Arc<Server>>) -> Response {
+    match server.is_ready() {
+        Ok(()) => "ready\n".into_response(),
+        Err(reason) => (StatusCode::SERVICE_UNAVAILABLE, format!("{reason}\n")).into_response(),
+    }
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], server.metrics_page()).into_response()
+}
+
+/// The sample table.
+async fn welcome(State(server): State<Arc<Server>>) -> Response {
+    match server.welcome.get() {
+        Some(document) => Json(json!({ "document": document.url() })).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "this server has no sample table"),
+    }
+}
+
+/// Who is in a room, as JSON.
+async fn presence(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Response {
+    let document = match DocumentId::parse(&document) {
+        Ok(document) => document,
+        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let room = server.rooms.get(&document);
+    let (connections, people) = room.map_or_else(Default::default, |room| {
+        let audience = room.audience();
+        (audience.len(), audience.people(Instant::now()))
+    });
+    Json(json!({ "documentId": document.as_str(), "connections": connections, "people": people })).into_response()
+}
+
+async fn asset(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
+    match server.config.demo {
+        true => assets::respond(uri.path(), &headers),
+        false => problem(StatusCode::NOT_FOUND, &format!("nothing is at {}", uri.path())),
+    }
+}
+
+/// An error as RFC 9457 has it.
+fn problem(status: StatusCode, detail: &str) -> Response {
+    let body = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
+    (
+        status,
+        [(header::CONTENT_TYPE, "application/problem+json")],
+        body.to_string(),
+    )
+        .into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(origin: &str, host: &str) -> Result<(), String> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::ORIGIN, origin.parse().unwrap());
+        headers.insert(header::HOST, host.parse().unwrap());
+        check_origin(&headers, &["https://app.example.org".into()])
+    }
+
+    #[test]
+    fn the_own_host_loopback_and_named_origins_may_connect() {
+        assert_eq!(check_origin(&HeaderMap::new(), &[]), Ok(()));
+        assert_eq!(from("https://tables.example.org", "tables.example.org"), Ok(()));
+        assert_eq!(from("http://localhost:5173", "tables.example.org"), Ok(()));
+        assert_eq!(from("http://[::1]:5173", "tables.example.org"), Ok(()));
+        assert_eq!(from("https://app.example.org", "tables.example.org"), Ok(()));
+    }
+
+    #[test]
+    fn other_sites_may_not() {
+        for origin in [
+            "https://evil.example",
+            "null",
+            "http://localhost.evil.example",
+            "https://tables.example.org.evil.example",
+        ] {
+            assert_eq!(from(origin, "tables.example.org"), Err(origin.to_owned()));
+        }
+    }
+}
