@@ -260,6 +260,21 @@ mod tests {
         assert!(bindings.connections.is_empty() && bindings.closed.is_empty());
     }
 
+    /// The end of Ada's first connection is still remembered when she is back: it must not take her binding along.
+    #[test]
+    fn ada_stays_bound_when_the_end_of_her_former_connection_expires() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, ada, grace) = (Instant::now(), id("ada"), id("grace"));
+        bindings.joined(now, &ada, ConnectionId(1));
+        bindings.joined(now, &grace, ConnectionId(2));
+        bindings.closed(now, ConnectionId(1));
+        bindings.joined(now, &ada, ConnectionId(3));
+        let later = now + Duration::from_secs(120);
+        bindings.expire(later);
+        assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(2)), Spoken::Echo);
+        assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(3)), Spoken::Own);
+    }
+
     /// The session of another server's messages is nobody's here: a client connected to both may carry them over.
     #[test]
     fn only_its_own_sessions_are_the_servers_own() {
