@@ -225,3 +225,82 @@ impl Bindings {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(peer: &str) -> PeerId {
+        PeerId::parse(peer).unwrap()
+    }
+
+    #[test]
+    fn peers_that_come_and_go_do_not_pile_up() {
+        let limits = Limits {
+            closed_peers: 10,
+            ..Limits::default()
+        };
+        let mut bindings = Bindings::new(limits, "7f3a");
+        let now = Instant::now();
+        for number in 0..1000 {
+            let (peer, connection) = (id(&format!("peer-{number}")), ConnectionId(number));
+            bindings.joined(now, &peer, connection);
+            bindings.may_speak(now, &id(&format!("tab-{number}")), "s", connection);
+            bindings.closed(now, connection);
+        }
+        assert_eq!(bindings.len(), 20);
+        bindings.expire(now + Duration::from_secs(120));
+        assert!(bindings.is_empty());
+    }
+
+    /// A connection that never joined has no name to speak under.
+    #[test]
+    fn nobody_speaks_before_joining_or_after_closing() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, ada, via) = (Instant::now(), id("ada"), ConnectionId(1));
+        assert_eq!(bindings.may_speak(now, &ada, "s", via), Spoken::Echo);
+        bindings.joined(now, &ada, via);
+        assert_eq!(bindings.may_speak(now, &ada, "s", via), Spoken::Own);
+        bindings.closed(now, via);
+        assert_eq!(bindings.may_speak(now, &ada, "s", via), Spoken::Echo);
+    }
+
+    #[test]
+    fn a_second_join_on_one_connection_leaves_nothing_behind() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, via) = (Instant::now(), ConnectionId(1));
+        bindings.joined(now, &id("ada"), via);
+        bindings.joined(now, &id("grace"), via);
+        assert_eq!(bindings.may_speak(now, &id("grace"), "s", via), Spoken::Own);
+        bindings.closed(now, via);
+        bindings.expire(now + Duration::from_secs(120));
+        assert!(bindings.is_empty());
+        assert!(bindings.connections.is_empty() && bindings.closed.is_empty());
+    }
+
+    /// The end of Ada's first connection is still remembered when she is back: it must not take her binding along.
+    #[test]
+    fn ada_stays_bound_when_the_end_of_her_former_connection_expires() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, ada, grace) = (Instant::now(), id("ada"), id("grace"));
+        bindings.joined(now, &ada, ConnectionId(1));
+        bindings.joined(now, &grace, ConnectionId(2));
+        bindings.closed(now, ConnectionId(1));
+        bindings.joined(now, &ada, ConnectionId(3));
+        let later = now + Duration::from_secs(120);
+        bindings.expire(later);
+        assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(2)), Spoken::Echo);
+        assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(3)), Spoken::Own);
+    }
+
+    /// The session of another server's messages is nobody's here: a client connected to both may carry them over.
+    #[test]
+    fn only_its_own_sessions_are_the_servers_own() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, via) = (Instant::now(), ConnectionId(1));
+        bindings.joined(now, &id("grace"), via);
+        let own = bindings.own_session(3);
+        assert_eq!(bindings.may_speak(now, &id("ada"), &own, via), Spoken::Echo);
+        assert_eq!(bindings.may_speak(now, &id("ada"), "srv-other-3", via), Spoken::Relayed);
+    }
+}

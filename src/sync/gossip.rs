@@ -193,7 +193,10 @@ mod tests {
         assert!(!gossip.merge(NOW, &laptop, report(2, NOW)));
         assert!(!gossip.merge(NOW, &laptop, report(2, NOW - 1.0)));
         assert!(gossip.merge(NOW, &laptop, report(3, NOW + 1.0)));
-        assert_eq!(gossip.about(&[laptop.clone()]), [(laptop, report(3, NOW + 1.0))]);
+        assert_eq!(
+            gossip.about(std::slice::from_ref(&laptop)),
+            [(laptop, report(3, NOW + 1.0))]
+        );
     }
 
     #[test]
@@ -228,7 +231,7 @@ mod tests {
             "nothing has changed"
         );
         assert_eq!(
-            gossip.about(&[laptop.clone()]),
+            gossip.about(std::slice::from_ref(&laptop)),
             [(laptop, report(3, NOW + 3_600_001.0))]
         );
     }

@@ -30,6 +30,9 @@ pub const MAX_HEADS: usize = 256;
 /// The protocol versions read from a `join`.
 pub const MAX_VERSIONS: usize = 16;
 
+/// The highest count of an ephemeral: beyond it JavaScript numbers no longer tell one from the next.
+pub const MAX_COUNT: u64 = (1 << 53) - 1;
+
 /// The longest text of a document id, a session id or an error taken, in bytes.
 pub const MAX_TEXT_BYTES: usize = 512;
 
@@ -139,7 +142,7 @@ pub enum FrameError {
     NotAMap,
     #[error("the message has no type")]
     NoType,
-    #[error("{field} of a {kind} message {problem}")]
+    #[error("{kind}: {field} {problem}")]
     Field {
         kind: &'static str,
         field: &'static str,

@@ -431,25 +431,6 @@ fn one_connection_carries_only_so_many_senders() {
 }
 
 #[test]
-fn peers_that_come_and_go_do_not_pile_up() {
-    let limits = bindings::Limits {
-        closed_peers: 10,
-        ..bindings::Limits::default()
-    };
-    let mut bindings = Bindings::new(limits, "7f3a");
-    let now = Instant::now();
-    for number in 0..1000 {
-        let (peer, connection) = (id(&format!("peer-{number}")), ConnectionId(number));
-        bindings.joined(now, &peer, connection);
-        bindings.may_speak(now, &id(&format!("tab-{number}")), "s", connection);
-        bindings.closed(now, connection);
-    }
-    assert_eq!(bindings.len(), 20);
-    bindings.expire(now + Duration::from_secs(120));
-    assert!(bindings.is_empty());
-}
-
-#[test]
 fn a_state_that_json_cannot_hold_is_shown_as_unreadable() {
     let mut room = Room::of_two();
     let many = [vec![0x99, 0x10, 0x00], vec![0x01; 0x1000]].concat();

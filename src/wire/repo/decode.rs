@@ -199,7 +199,7 @@ impl<'b> Typed<'b> {
     }
 
     fn count(&self) -> Result<u64, FrameError> {
-        let count = self.required("count")?.whole();
+        let count = self.required("count")?.whole().filter(|count| *count <= MAX_COUNT);
         count.ok_or_else(|| self.wrong("count", Problem::Not("a whole number")))
     }
 
