@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use automerge::transaction::Transactable;
-use automerge::{Automerge, ObjType, ROOT, ReadDoc, ScalarValue};
+use automerge::{Automerge, ObjType, ROOT, ScalarValue};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use roundtable::document::csv::{self, Limits};
