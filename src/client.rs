@@ -14,6 +14,9 @@ mod document;
 mod replica;
 mod transfer;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 

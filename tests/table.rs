@@ -326,10 +326,14 @@ fn csv_goes_in_and_comes_out_the_same() {
     assert_eq!(Table::read(&imported(&narrow)).unwrap().rows.len(), 3);
 }
 
+/// One call of the package: both ends, the number of keys where there is one, and what it returned; none where it threw.
+type Between = (Option<String>, Option<String>, Option<String>);
+type Many = (Option<String>, Option<String>, usize, Option<Vec<String>>);
+
 #[derive(serde::Deserialize)]
 struct Vectors {
-    between: Vec<(Option<String>, Option<String>, Option<String>)>,
-    many: Vec<(Option<String>, Option<String>, usize, Option<Vec<String>>)>,
+    between: Vec<Between>,
+    many: Vec<Many>,
 }
 
 /// Reads both ends; an end that is no key is what the package calls an error.

@@ -73,6 +73,12 @@ impl Document {
         .await?
     }
 
+    /// As [`ready`](Self::ready), but a server that has nothing may still get it from somebody else.
+    pub async fn supplied(&self, limit: Duration) -> Result<(), ClientError> {
+        self.until("supplied", limit, |replica| replica.is_complete().then_some(()))
+            .await
+    }
+
     /// Waits until the server has shown that it has all that is here now: it is on its disk.
     pub async fn saved(&self, limit: Duration) -> Result<(), ClientError> {
         let heads = self.look(Replica::heads);

@@ -298,6 +298,10 @@ mod tests {
         keys.iter().map(OrderKey::as_str).collect()
     }
 
+    fn moved(placed: &Placement) -> Vec<usize> {
+        placed.rekeyed.iter().map(|(index, _)| *index).collect()
+    }
+
     #[test]
     fn what_is_not_a_key_is_refused() {
         let smallest = format!("A{}", "0".repeat(26));
@@ -333,10 +337,7 @@ mod tests {
         // Rows p, q and r were inserted at once and all got a1; a new row goes between p and q.
         let placed = place(&["a0", "a1", "a1", "a1", "a2"], 2, 1);
         assert_eq!(placed.keys.len(), 1);
-        assert_eq!(
-            placed.rekeyed.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
-            [3 - 1, 3]
-        );
+        assert_eq!(moved(&placed), [2, 3]);
         let order = [&placed.keys[0], &placed.rekeyed[0].1, &placed.rekeyed[1].1];
         assert!(key("a1") < *order[0] && order[0] < order[1] && order[1] < order[2] && *order[2] < key("a2"));
     }
@@ -365,12 +366,9 @@ mod tests {
     #[test]
     fn a_text_that_is_no_key_gets_one_when_it_is_in_the_way() {
         let placed = place(&["", "a0", "a0!", "a2"], 3, 1);
-        assert_eq!(placed.rekeyed.iter().map(|(index, _)| *index).collect::<Vec<_>>(), [2]);
+        assert_eq!(moved(&placed), [2]);
         assert!(key("a0") < placed.rekeyed[0].1 && placed.rekeyed[0].1 < placed.keys[0] && placed.keys[0] < key("a2"));
         let placed = place(&["", "", "a0"], 1, 1);
-        assert_eq!(
-            placed.rekeyed.iter().map(|(index, _)| *index).collect::<Vec<_>>(),
-            [0, 1]
-        );
+        assert_eq!(moved(&placed), [0, 1]);
     }
 }
