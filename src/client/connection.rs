@@ -8,7 +8,7 @@
 
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry as Slot, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use automerge::Automerge;
 use bytes::Bytes;
@@ -33,7 +33,9 @@ pub(super) struct Entry {
 
 impl Entry {
     pub fn replica(&self) -> MutexGuard<'_, Replica> {
-        self.replica.lock().expect("no one panics with a replica")
+        // Callers run closures of their own in here. A panic in one leaves the replica whole: a look changes nothing,
+        // and a transaction that is broken off is rolled back.
+        self.replica.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -127,6 +129,7 @@ impl Connection {
 
     /// Serves the socket until it ends.
     pub async fn run(self: Arc<Self>, socket: Socket) {
+        let _last_word = LastWord(&self);
         let (sink, stream) = socket.split();
         let end = tokio::select! {
             end = self.read(stream) => end,
@@ -239,5 +242,14 @@ impl Connection {
             };
             return Some(message.encode());
         }
+    }
+}
+
+/// Ends the connection even if its task panics, so that nobody waits for a task that is gone.
+struct LastWord<'a>(&'a Connection);
+
+impl Drop for LastWord<'_> {
+    fn drop(&mut self) {
+        self.0.finish(End::Broken("the client's own task broke off".into()));
     }
 }

@@ -23,6 +23,8 @@ pub use kinds::number_text;
 pub enum CsvError {
     #[error("the file is empty")]
     Empty,
+    #[error("the file has {found} bytes; an import takes {limit}")]
+    TooLarge { found: usize, limit: usize },
     #[error("line {line}: not UTF-8 (byte 0x{byte:02X}); save the file as UTF-8 and try again")]
     NotUtf8 { line: usize, byte: u8 },
     #[error("line {line}: not UTF-16, although the file starts with its byte order mark")]
@@ -48,6 +50,8 @@ pub enum CsvError {
 /// What one imported table may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes of the whole file.
+    pub bytes: usize,
     pub rows: usize,
     pub columns: usize,
     /// Bytes of one field as it stands in the file.
@@ -58,6 +62,7 @@ impl Default for Limits {
     /// One document carries about 50,000 rows of ten columns well.
     fn default() -> Self {
         Self {
+            bytes: 64 * 1024 * 1024,
             rows: 50_000,
             columns: 1_000,
             field_bytes: 64 * 1024,
@@ -68,6 +73,12 @@ impl Default for Limits {
 /// Reads a whole file: UTF-8, or UTF-16 with a byte order mark; comma, semicolon or tab; column kinds guessed from all
 /// rows.
 pub fn read(title: &str, bytes: &[u8], limits: &Limits) -> Result<NewTable, CsvError> {
+    if bytes.len() > limits.bytes {
+        return Err(CsvError::TooLarge {
+            found: bytes.len(),
+            limit: limits.bytes,
+        });
+    }
     let text = encoding::decode(bytes)?;
     let delimiter = records::guess_delimiter(&text);
     check(&text, delimiter, limits)?;
@@ -376,6 +387,7 @@ mod tests {
     #[test]
     fn each_limit_is_named_with_the_line_that_hits_it() {
         let limits = Limits {
+            bytes: 40,
             rows: 2,
             columns: 2,
             field_bytes: 5,
@@ -385,6 +397,7 @@ mod tests {
             complaint("a\n1\n2\n3\n"),
             "line 4: this would be row 3; a table takes 2 rows"
         );
+        assert_eq!(complaint(&"x".repeat(41)), "the file has 41 bytes; an import takes 40");
         assert_eq!(complaint("a,b,c\n"), "line 1: 3 columns; a table takes 2");
         assert_eq!(complaint("a\nabcdef\n"), "line 2: a field of 6 bytes; a cell takes 5");
     }
