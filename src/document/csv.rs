@@ -194,8 +194,8 @@ pub struct Written {
 
 /// Writes the rows and columns that are not deleted, in their order.
 pub fn write(table: &Table) -> Written {
-    let columns: Vec<&Column> = table.columns.iter().filter(|column| column.deleted.is_none()).collect();
-    let rows: Vec<&Row> = table.rows.iter().filter(|row| row.deleted.is_none()).collect();
+    let columns: Vec<&Column> = table.live_columns().collect();
+    let rows: Vec<&Row> = table.live_rows().collect();
     let mut unreadable = 0;
     let mut writer = csv::Writer::from_writer(Vec::new());
     let mut line = |fields: Vec<String>| {
