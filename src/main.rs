@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use roundtable::client::{self, TransferOptions};
+use roundtable::id::DocumentId;
 use roundtable::server::config::{Config, LogFormat};
 use roundtable::server::start;
 
@@ -22,6 +24,41 @@ struct Arguments {
 enum Command {
     /// Run the server.
     Serve(Serve),
+    /// Make a new table of a CSV file on a running server, and print its address.
+    Import(Import),
+    /// Print a table of a running server as CSV.
+    Export(Export),
+}
+
+#[derive(clap::Args)]
+struct Import {
+    /// The CSV file: UTF-8, or UTF-16 with a byte order mark; comma, semicolon or tab
+    file: PathBuf,
+    /// The title of the table [default: the name of the file]
+    #[arg(long)]
+    title: Option<String>,
+    #[command(flatten)]
+    server: At,
+}
+
+#[derive(clap::Args)]
+struct Export {
+    /// The address of the table: automerge:<id>, or the id alone
+    address: String,
+    #[command(flatten)]
+    server: At,
+}
+
+#[derive(clap::Args)]
+struct At {
+    /// The sync door of the server
+    #[arg(
+        long = "server",
+        value_name = "URL",
+        default_value = "ws://127.0.0.1:4000/sync",
+        env = "ROUNDTABLE_SERVER"
+    )]
+    url: String,
 }
 
 #[derive(clap::Args)]
@@ -57,6 +94,8 @@ fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let result = match command {
         Command::Serve(serve) => run_server(&serve),
+        Command::Import(import) => run_import(&import),
+        Command::Export(export) => run_export(&export),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -87,6 +126,45 @@ fn run_server(serve: &Serve) -> Result<(), String> {
             false => Err("the shutdown took longer than it may; everything acknowledged is on disk".into()),
         }
     })
+}
+
+fn run_import(import: &Import) -> Result<(), String> {
+    let Import { file, title, server } = import;
+    let bytes = std::fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    let name = || {
+        file.file_stem()
+            .map(|name| name.to_string_lossy().into_owned())
+            .unwrap_or_default()
+    };
+    let title = title.clone().unwrap_or_else(name);
+    let imported = client_runtime()?
+        .block_on(client::import_csv(
+            &server.url,
+            &title,
+            &bytes,
+            &TransferOptions::default(),
+        ))
+        .map_err(|error| format!("{}: {error}", file.display()))?;
+    eprintln!("{} rows, {} columns, saved", imported.rows, imported.columns);
+    println!("{}", imported.document.url());
+    Ok(())
+}
+
+fn run_export(export: &Export) -> Result<(), String> {
+    let id = DocumentId::parse(&export.address).map_err(|error| error.to_string())?;
+    let exported = client_runtime()?
+        .block_on(client::export_csv(&export.server.url, &id, &TransferOptions::default()))
+        .map_err(|error| error.to_string())?;
+    std::io::stdout()
+        .write_all(exported.csv.text.as_bytes())
+        .map_err(|error| format!("cannot write: {error}"))
+}
+
+fn client_runtime() -> Result<tokio::runtime::Runtime, String> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| format!("the runtime cannot be started: {error}"))
 }
 
 /// Logs go to standard error: standard output has the address, once, for scripts.

@@ -1,13 +1,113 @@
 //! The sample table that a new server shows its first visitors.
 //!
 //! Its id is made from the storage id of the data folder, so that it is the same after every restart without being
-//! remembered anywhere.
+//! remembered anywhere. Its changes go through the one way in, in one batch: it is there wholly or not at all.
 
 use std::sync::Arc;
+use std::time::Instant;
 
-use super::Server;
+use automerge::{ActorId, Automerge};
+use uuid::Uuid;
+
+use super::{Server, assets, now_ms};
+use crate::document::author::{Author, Door};
+use crate::document::csv;
+use crate::document::table::apply;
+use crate::id::DocumentId;
+use crate::room::{Room, Waking, Writer};
+use crate::store::Need;
+use crate::sync::gate::Offered;
 
 /// Makes the sample table if the page brings one and the data folder does not have it yet.
 pub(super) async fn prepare(server: &Arc<Server>) {
-    let _ = server;
+    if !server.config.demo {
+        return;
+    }
+    let Some(sample) = assets::file("sample.csv") else {
+        return;
+    };
+    let id = id_of(server.store.storage_id().as_str());
+    let making = server.clone();
+    let made = tokio::task::spawn_blocking(move || make(&making, &id, &sample).map(|()| id)).await;
+    match made.map_err(|panic| panic.to_string()).and_then(|made| made) {
+        Ok(id) => {
+            server.store.drain().await;
+            tracing::info!(document = %id, "the sample table is there");
+            let _ = server.welcome.set(id);
+        }
+        Err(error) => tracing::error!(%error, "the sample table could not be made"),
+    }
+}
+
+/// The storage id turned into a document id that nobody else would choose.
+fn id_of(storage: &str) -> DocumentId {
+    let storage = Uuid::parse_str(storage).unwrap_or_default();
+    let mut bytes = *storage.as_bytes();
+    bytes.reverse();
+    DocumentId::from_uuid(uuid::Builder::from_random_bytes(bytes).into_uuid())
+}
+
+fn make(server: &Server, id: &DocumentId, sample: &[u8]) -> Result<(), String> {
+    let now = Instant::now();
+    let room = server.rooms.open(id, now).map_err(|error| error.to_string())?;
+    match room.begin_wake(now) {
+        Waking::Begun => room.wake(ActorId::random(), now),
+        Waking::Awake => {}
+        waking => return Err(format!("its room is {waking:?}")),
+    }
+    match room.exists() {
+        true => Ok(()),
+        false => fill(server, &room, sample, now),
+    }
+}
+
+fn fill(server: &Server, room: &Arc<Room>, sample: &[u8], now: Instant) -> Result<(), String> {
+    let table = csv::read(&title(), sample, &csv::Limits::default()).map_err(|error| error.to_string())?;
+    let mut scratch = Automerge::new();
+    for edits in table.into_changes(rand::rng()) {
+        scratch
+            .transact(|tx| apply(tx, &edits))
+            .map_err(|failed| failed.error.to_string())?;
+    }
+    let changes: Vec<_> = scratch
+        .get_changes(&[])
+        .into_iter()
+        .map(|change| Offered::Change(Box::new(change)))
+        .collect();
+    let need = Need {
+        changes: changes.len(),
+        bytes: scratch.save_nocompress().len(),
+    };
+    let place = server.store.try_reserve(need).map_err(|error| format!("{error:?}"))?;
+    let author = Author {
+        time: now_ms() as u64,
+        user: None,
+        device: "sample".into(),
+        door: Door::Server,
+    };
+    let commit = room
+        .commit(
+            place,
+            changes,
+            &Writer {
+                author,
+                connection: None,
+            },
+            now,
+        )
+        .map_err(|_| "its room fell asleep".to_owned())?;
+    match commit.took_all() {
+        true => Ok(()),
+        false => Err(format!("the gate refused {:?}", commit.refused.first())),
+    }
+}
+
+/// What the bundle calls its table.
+fn title() -> String {
+    let about = assets::file("sample.json").and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok());
+    about
+        .as_ref()
+        .and_then(|about| about["title"].as_str())
+        .unwrap_or("Sample table")
+        .to_owned()
 }

@@ -299,7 +299,7 @@ mod tests {
         let mut bindings = Bindings::new(Limits::default(), "7f3a");
         let (now, via) = (Instant::now(), ConnectionId(1));
         bindings.joined(now, &id("grace"), via);
-        let own = bindings.own_session(3);
+        let own = bindings.own_sessions().next();
         assert_eq!(bindings.may_speak(now, &id("ada"), &own, via), Spoken::Echo);
         assert_eq!(bindings.may_speak(now, &id("ada"), "srv-other-3", via), Spoken::Relayed);
     }
