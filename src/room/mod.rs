@@ -10,6 +10,7 @@ pub mod rooms;
 mod sleep;
 
 pub use commit::{Commit, Writer};
+pub use compact::SteppedCompaction;
 pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
 pub use sleep::Waking;
