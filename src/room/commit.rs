@@ -14,7 +14,7 @@ use super::room::{Live, NotAwake, Room, Slot};
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
-use crate::sync::aside::Kept;
+use crate::sync::aside::{Aside, Kept};
 use crate::sync::gate::{self, Admission, Offered, Refusal};
 use crate::sync::log::Heads;
 
@@ -32,11 +32,14 @@ pub struct Commit {
     pub committed: usize,
     /// Changes kept aside, since something before them is missing.
     pub aside: usize,
-    /// Changes refused, and why. Their sender goes deaf.
+    /// Changes that there was no room to keep aside.
+    pub turned_away: usize,
+    /// Changes of the writer refused, and why. It goes deaf.
     pub refused: Vec<(Option<ChangeHash>, Refusal)>,
-    /// A change was offered that is set aside for good. Its sender is quarantined.
+    /// The writer offered a change that is set aside for good. It is quarantined.
     pub quarantined: bool,
-    /// Connections to close, so that they send again what could not be kept aside.
+    /// Connections to close, so that they send again what could not be kept aside, or had to be dropped. What was at
+    /// fault is then refused to the one who sent it, not to the one whose change released it.
     pub send_again: HashSet<ConnectionId>,
     /// The position that contains everything committed.
     pub end: u64,
@@ -45,7 +48,12 @@ pub struct Commit {
 impl Commit {
     /// Whether everything offered is in the document.
     pub fn took_all(&self) -> bool {
-        self.aside == 0 && self.refused.is_empty() && !self.quarantined && self.send_again.is_empty()
+        self.aside == 0 && self.turned_away == 0 && !self.stops_hearing()
+    }
+
+    /// Whether nothing more is taken from the writer.
+    pub fn stops_hearing(&self) -> bool {
+        !self.refused.is_empty() || self.quarantined
     }
 }
 
@@ -76,8 +84,10 @@ impl Room {
             heads,
             stored: Vec::new(),
             refused: HashSet::new(),
+            barred: HashSet::new(),
         };
         let poisoned = run.take_all(offered, &mut slot);
+        run.forget_writer(&mut slot.aside);
         let Run { mut commit, stored, .. } = run;
         commit.end = self.log().end();
         slot.tail_changes += stored.len();
@@ -111,6 +121,8 @@ struct Run<'a> {
     heads: Vec<ChangeHash>,
     stored: Vec<StoredChange>,
     refused: HashSet<ChangeHash>,
+    /// What builds on a change that is set aside for good.
+    barred: HashSet<ChangeHash>,
 }
 
 impl Run<'_> {
@@ -124,6 +136,7 @@ impl Run<'_> {
                     change: *change,
                     author: self.writer.author.clone(),
                     from: self.writer.connection,
+                    also: Vec::new(),
                 }),
                 Offered::Refused { hash, why } => {
                     self.refused.extend(hash);
@@ -147,10 +160,30 @@ impl Run<'_> {
                     }
                 }
                 Ok(None) => {}
-                Err(Poisoned) => return true,
+                Err(Poisoned) => {
+                    // None of these is in the document or aside any more.
+                    for lost in arriving {
+                        self.commit.send_again.extend(lost.senders());
+                    }
+                    return true;
+                }
             }
         }
         false
+    }
+
+    /// A writer that is not heard any more leaves nothing behind: what it sent may build on the change that was refused,
+    /// would wait for it for ever, and must not get the writer closed, who would only come back with it. One that is gone
+    /// by now will send everything again.
+    fn forget_writer(&mut self, aside: &mut Aside) {
+        let Some(connection) = self.writer.connection else { return };
+        let deaf = self.commit.stops_hearing();
+        if deaf {
+            self.commit.send_again.remove(&connection);
+        }
+        if deaf || (self.commit.aside > 0 && !self.room.audience().has(connection)) {
+            aside.forget(connection);
+        }
     }
 
     /// Gate, apply, append for one change. Returns its hash if it is in the document now.
@@ -165,13 +198,18 @@ impl Run<'_> {
             unreachable!("the lock is held")
         };
         let hash = arrival.change.hash();
-        if quarantined.contains(&hash) || arrival.change.deps().iter().any(|dep| quarantined.contains(dep)) {
-            self.commit.quarantined = true;
+        let bars = |hash: &ChangeHash| quarantined.contains(hash) || self.barred.contains(hash);
+        if bars(&hash) || arrival.change.deps().iter().any(bars) {
+            let dropped = aside.drop_dependants(&hash);
+            self.barred.insert(hash);
+            self.barred.extend(dropped.iter().map(|kept| kept.change.hash()));
+            self.quarantine(&arrival);
+            self.send_again(&dropped);
             return Ok(None);
         }
         if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
             let why = Refusal::BuildsOnRefused(*dep);
-            self.refuse(hash, why, aside);
+            self.refuse(&arrival, why, aside);
             return Ok(None);
         }
         match gate::admit(document, &arrival.change, &self.room.limits.gate) {
@@ -179,12 +217,15 @@ impl Run<'_> {
             Admission::Aside { .. } => {
                 match aside.keep(arrival) {
                     Ok(()) => self.commit.aside += 1,
-                    Err(kept) => self.commit.send_again.extend(kept.from),
+                    Err(kept) => {
+                        self.commit.turned_away += 1;
+                        self.commit.send_again.extend(kept.senders());
+                    }
                 }
                 Ok(None)
             }
             Admission::Refused(why) => {
-                self.refuse(hash, why, aside);
+                self.refuse(&arrival, why, aside);
                 Ok(None)
             }
             Admission::Ready => match document.apply(std::slice::from_ref(&arrival.change)) {
@@ -195,18 +236,41 @@ impl Run<'_> {
                 Err(poison) => {
                     tracing::error!(document = %self.room.id, change = %hash, %poison, "a change made the library panic");
                     quarantined.insert(hash);
-                    self.commit.quarantined = true;
+                    self.quarantine(&arrival);
                     Err(Poisoned)
                 }
             },
         }
     }
 
-    fn refuse(&mut self, hash: ChangeHash, why: Refusal, aside: &mut crate::sync::aside::Aside) {
+    /// Refuses a change, and with it what is kept aside and builds on it.
+    fn refuse(&mut self, arrival: &Kept, why: Refusal, aside: &mut Aside) {
+        let hash = arrival.change.hash();
+        let dropped = aside.drop_dependants(&hash);
         self.refused.insert(hash);
-        self.refused
-            .extend(aside.drop_dependants(&hash).iter().map(|kept| kept.change.hash()));
-        self.commit.refused.push((Some(hash), why));
+        self.refused.extend(dropped.iter().map(|kept| kept.change.hash()));
+        self.send_again(&dropped);
+        if self.is_writers(arrival) {
+            self.commit.refused.push((Some(hash), why));
+        }
+        self.send_again(std::slice::from_ref(arrival));
+    }
+
+    fn quarantine(&mut self, arrival: &Kept) {
+        self.commit.quarantined |= self.is_writers(arrival);
+        self.send_again(std::slice::from_ref(arrival));
+    }
+
+    /// Whether the writer of this commit sent the change, now or before, and not only somebody else.
+    fn is_writers(&self, kept: &Kept) -> bool {
+        kept.from == self.writer.connection || kept.senders().any(|sender| Some(sender) == self.writer.connection)
+    }
+
+    /// Has everybody but the writer who sent these send them again.
+    fn send_again(&mut self, dropped: &[Kept]) {
+        let senders = dropped.iter().flat_map(Kept::senders);
+        let others = senders.filter(|sender| Some(*sender) != self.writer.connection);
+        self.commit.send_again.extend(others);
     }
 
     fn append(&mut self, hash: ChangeHash, arrival: Kept) {
@@ -215,6 +279,7 @@ impl Run<'_> {
             bytes,
             author,
             from,
+            also: _,
         } = arrival;
         self.heads = heads_with(&self.heads, &change);
         let heads: Heads = self.heads.as_slice().into();

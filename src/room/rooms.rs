@@ -99,6 +99,7 @@ impl Rooms {
     /// The connection leaves. A room in which nothing was ever stored goes with its last connection.
     pub fn leave(&self, room: Arc<Room>, connection: ConnectionId, now: Instant) {
         room.audience().leave(connection, now);
+        room.slot().aside.forget(connection);
         let id = room.id().clone();
         drop(room);
         let mut rooms = self.rooms();

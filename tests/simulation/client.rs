@@ -3,6 +3,8 @@
 //! It answers each message at once, sends its own edits a little later (JavaScript waits 100 ms), and begins every connection
 //! with a state that knows at most the heads that were shared before.
 
+use std::collections::HashSet;
+
 use automerge::sync::{BloomFilter, Message, State, SyncDoc};
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
@@ -198,10 +200,14 @@ impl Client {
         Some(bytes)
     }
 
-    /// A change with the actor and number of another one, which no honest library makes.
-    pub fn forge_duplicate(&self, rng: &mut SmallRng) -> Option<Change> {
-        let all = self.document.get_changes_meta(&[]);
-        let victim = &all[rng.random_range(0..all.len().max(1)).min(all.len().checked_sub(1)?)];
+    /// A change with the actor and number of one that the server has, which no honest library makes.
+    pub fn forge_duplicate(&self, durable: &HashSet<ChangeHash>, rng: &mut SmallRng) -> Option<Change> {
+        let mut all = self.document.get_changes_meta(&[]);
+        all.retain(|change| durable.contains(&change.hash));
+        if all.is_empty() {
+            return None;
+        }
+        let victim = &all[rng.random_range(0..all.len())];
         let (actor, seq) = (victim.actor.clone().into_owned(), victim.seq);
         let before = self.document.get_change_by_hash(&victim.hash)?.deps().to_vec();
         let mut forger = self.document.fork_at(&before).ok()?.with_actor(actor);

@@ -14,15 +14,19 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use door::Counts;
 use world::{Outcome, World};
 
 const SEEDS: u64 = 2000;
 
-/// Lines of a story that are kept for who must find out what went wrong.
+/// Lines of a story that are kept for who must find out what went wrong; of a single seed, far more.
 const TRACED: usize = 60;
+const TRACED_ALONE: usize = 3000;
+
+/// Whether a single seed is run, so that every message is told as well.
+static ALONE: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     static TRACE: RefCell<VecDeque<String>> = const { RefCell::new(VecDeque::new()) };
@@ -33,9 +37,20 @@ macro_rules! trace {
     ($($words:tt)*) => { $crate::note(format!($($words)*)) };
 }
 
+/// Like `trace!`, for what is too much unless it is about a single seed.
+#[macro_export]
+macro_rules! detail {
+    ($($words:tt)*) => {
+        if $crate::ALONE.load(std::sync::atomic::Ordering::Relaxed) {
+            $crate::note(format!($($words)*))
+        }
+    };
+}
+
 pub fn note(line: String) {
+    let most = if ALONE.load(Ordering::Relaxed) { TRACED_ALONE } else { TRACED };
     TRACE.with_borrow_mut(|trace| {
-        if trace.len() == TRACED {
+        if trace.len() == most {
             trace.pop_front();
         }
         trace.push_back(line);
@@ -119,6 +134,7 @@ impl Total {
 #[test]
 fn all_clients_end_with_the_same_durable_document() {
     let seeds = seeds();
+    ALONE.store(seeds.end - seeds.start == 1, Ordering::Relaxed);
     // Failures are printed in one piece, below.
     std::panic::set_hook(Box::new(|_| ()));
     let next = AtomicU64::new(seeds.start);
@@ -128,7 +144,7 @@ fn all_clients_end_with_the_same_durable_document() {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= seeds.end || failures.lock().unwrap().len() >= 5 {
+                    if seed >= seeds.end || failures.lock().unwrap().len() >= 30 {
                         return;
                     }
                     match run(seed) {

@@ -21,7 +21,7 @@ use roundtable::sync::log::LogLimits;
 use super::client::{Client, REFUSED_OPS, Up, actor, with_chunk, with_false_positives};
 use super::door::{self, Counts, Door, Hall, Job};
 use super::oracle::Oracle;
-use super::trace;
+use crate::{detail, trace};
 
 pub const CLIENTS: usize = 8;
 pub const STEPS: u64 = 300;
@@ -48,7 +48,7 @@ impl Weather {
             sleep_after: Duration::from_secs(one_of(&[0, 0, 2, 8]) as u64),
             compact_changes: one_of(&[3, 10, 10_000]),
             log: LogLimits {
-                changes: one_of(&[0, 1, 3, 6, 64]),
+                changes: one_of(&[1, 2, 3, 6, 64]),
                 frame_bytes: one_of(&[1, 200, 1 << 20]),
                 ..LogLimits::default()
             },
@@ -194,6 +194,7 @@ impl World {
         world.heal();
         let settled_after = world.settle();
         world.check_settled();
+        trace!("step {}: one more edit", world.hall.step);
         world.one_more_edit();
         world.oracle.check_reload(&world.hall.store, &world.document, &world.server_heads());
         Outcome {
@@ -290,6 +291,7 @@ impl World {
             while let Some(frame) = door.next_frame(hall) {
                 hall.counts.down += 1;
                 oracle.shown(&frame);
+                detail!("step {}: {} -> client {}: {}", hall.step, door.id, door.client, told(&frame));
                 let soonest = door.down.back().map_or(0, |(at, _)| *at);
                 let at = soonest.max(hall.step + hall.rng.random_range(0..=self.weather.latency));
                 let frame = match hall.rng.random_bool(self.weather.false_positive) {
@@ -336,6 +338,7 @@ impl World {
         let Some(mut up) = up else { return };
         let connection = self.clients[client].connection.expect("only who is connected sends");
         self.hall.counts.up += 1;
+        detail!("step {}: client {client} -> {connection}: {}", self.hall.step, told(&up.data));
         if self.hall.rng.random_bool(self.weather.false_positive) {
             let everything: Vec<_> = self.oracle.known().to_vec();
             let lacks = |hash: &&ChangeHash| !self.clients[client].has(hash);
@@ -407,7 +410,7 @@ impl World {
             292..296 => self.restart(false),
             296..302 => {
                 if let Some(hash) = self.clients[who].make_refused_change() {
-                    trace!("step {step}: client {who} makes {hash}, which will be refused");
+                    trace!("step {step}: client {who} makes {hash:?}, which will be refused");
                     self.oracle.forbid(hash);
                     self.sends_soon(who);
                 }
@@ -427,7 +430,7 @@ impl World {
             if let Some(hash) = self.clients[who].edit(&mut self.hall.rng) {
                 self.edits += 1;
                 self.oracle.made(hash);
-                trace!("step {}: client {who} makes {hash}", self.hall.step);
+                trace!("step {}: client {who} makes {hash:?}", self.hall.step);
             }
         }
         self.sends_soon(who);
@@ -472,7 +475,7 @@ impl World {
     }
 
     fn forge(&mut self, who: usize) -> Option<Vec<u8>> {
-        let change = self.clients[who].forge_duplicate(&mut self.hall.rng)?;
+        let change = self.clients[who].forge_duplicate(self.oracle.durable_set(), &mut self.hall.rng)?;
         self.oracle.forbid(change.hash());
         self.forged.push(change.raw_bytes().to_vec());
         self.forged.last().cloned()
@@ -556,7 +559,7 @@ impl World {
             },
         };
         let place = self.hall.store.try_reserve(need).ok().expect("nothing waits yet");
-        trace!("step {}: {hash} lies spoilt in the store", self.hall.step);
+        trace!("step {}: {hash:?} lies spoilt in the store", self.hall.step);
         self.hall.store.append(
             place,
             Append {
@@ -661,4 +664,19 @@ fn falsified(frame: &[u8], oracle: &Oracle, client: &Client, rng: &mut SmallRng)
     let only_here = |hash: &ChangeHash| !durable.contains(hash) && client.has(hash);
     let extra = some_of(oracle.known().iter().filter(|hash| only_here(hash)).copied().collect(), rng);
     with_false_positives(frame, oracle.known(), &extra).unwrap_or_else(|| frame.to_vec())
+}
+
+/// A message in short.
+fn told(data: &[u8]) -> String {
+    let message = automerge::sync::Message::decode(data).expect("all messages decode");
+    let short = |hashes: &[ChangeHash]| hashes.iter().map(|hash| hash.to_string()[..6].to_owned()).collect::<Vec<_>>().join(" ");
+    let have: Vec<String> = message.have.iter().map(|have| short(&have.last_sync)).collect();
+    let changes = message.changes.iter().map(|chunk| automerge::Change::try_from(chunk).map(|change| change.hash()));
+    let changes: Vec<String> = changes.map(|hash| hash.map_or("?".into(), |hash| hash.to_string()[..6].to_owned())).collect();
+    format!(
+        "heads [{}] need [{}] have {have:?} changes {changes:?} flags {:?}",
+        short(&message.heads),
+        short(&message.need),
+        message.flags
+    )
 }
