@@ -26,6 +26,9 @@ use crate::{detail, trace};
 pub const CLIENTS: usize = 8;
 pub const STEPS: u64 = 300;
 
+/// The longest log a room has here, in changes.
+const LOG: usize = 24;
+
 /// What differs from seed to seed besides chance.
 #[derive(Debug, Clone)]
 struct Weather {
@@ -48,8 +51,8 @@ impl Weather {
             sleep_after: Duration::from_secs(one_of(&[0, 0, 2, 8]) as u64),
             compact_changes: one_of(&[3, 10, 10_000]),
             log: LogLimits {
-                changes: one_of(&[1, 2, 3, 6, 64]),
-                frame_bytes: one_of(&[1, 200, 1 << 20]),
+                changes: one_of(&[1, 2, 3, 6, LOG]),
+                frame_bytes: one_of(&[1, 300, 1 << 20]),
                 ..LogLimits::default()
             },
             aside: AsideLimits {
@@ -599,14 +602,16 @@ impl World {
     /// Goes on until nobody has anything to say. Returns after how many steps.
     fn settle(&mut self) -> u64 {
         let (began, said) = (self.hall.step, self.hall.counts.up + self.hall.counts.down);
-        // Each change that is to be told to eight clients, each of them answering; each new connection's handshake.
-        let to_tell = (self.oracle.known().len() * 4 + 200) as u64;
+        // Each change that is still to come is told to everybody, who answers; so is what lies in the log; and everybody
+        // may have a few more things to find out.
+        let to_come = self.oracle.known().len().saturating_sub(self.oracle.durable());
+        let bound = (2 * CLIENTS * (to_come + LOG + 12)) as u64;
         loop {
             self.step();
             let steps = self.hall.step - began;
             let messages = self.hall.counts.up + self.hall.counts.down - said;
             assert!(steps < 1500, "no quiet after {steps} steps and {messages} messages");
-            assert!(messages < to_tell, "no quiet after {messages} messages in {steps} steps");
+            assert!(messages < bound, "no quiet after {messages} messages in {steps} steps");
             if self.is_quiet() && self.flush() == Progress::Idle && self.is_quiet() {
                 return steps;
             }
