@@ -173,7 +173,7 @@ impl Client {
             7 => {
                 // Long enough that the writer's own frame comes without it.
                 let long: String = (0..4500).map(|_| rng.random_range('a'..='z')).collect();
-                let long = if rng.random_bool(0.3) { long } else { long[..10].to_owned() };
+                let long = if rng.random_bool(0.15) { long } else { long[..10].to_owned() };
                 self.change(|tx| tx.put(ROOT, "title", long))
             }
             _ => {
