@@ -14,7 +14,7 @@ use super::room::{Live, NotAwake, Room, Slot};
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
-use crate::sync::aside::{Aside, Kept};
+use crate::sync::aside::{Aside, Kept, TurnedAway};
 use crate::sync::gate::{self, Admission, Offered, Refusal};
 use crate::sync::log::Heads;
 
@@ -147,6 +147,7 @@ impl Run<'_> {
         while let Some(arrival) = arriving.pop_front() {
             match self.take(arrival, slot) {
                 Ok(Some(committed)) => {
+                    self.commit.send_again.extend(slot.aside.must_send_again(&committed));
                     let Live::Awake(document) = &slot.live else {
                         unreachable!("the lock is held")
                     };
@@ -181,7 +182,7 @@ impl Run<'_> {
         if deaf {
             self.commit.send_again.remove(&connection);
         }
-        if deaf || (self.commit.aside > 0 && !self.room.audience().has(connection)) {
+        if deaf || (self.commit.aside + self.commit.turned_away > 0 && !self.room.audience().has(connection)) {
             aside.forget(connection);
         }
     }
@@ -202,9 +203,9 @@ impl Run<'_> {
         if bars(&hash) || arrival.change.deps().iter().any(bars) {
             let dropped = aside.drop_dependants(&hash);
             self.barred.insert(hash);
-            self.barred.extend(dropped.iter().map(|kept| kept.change.hash()));
+            self.barred.extend(dropped.iter().map(|(hash, _)| hash));
             self.quarantine(&arrival);
-            self.send_again(&dropped);
+            self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
             return Ok(None);
         }
         if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
@@ -217,9 +218,10 @@ impl Run<'_> {
             Admission::Aside { .. } => {
                 match aside.keep(arrival) {
                     Ok(()) => self.commit.aside += 1,
-                    Err(kept) => {
+                    Err(TurnedAway::Outlined) => self.commit.turned_away += 1,
+                    Err(TurnedAway::Entirely(senders)) => {
                         self.commit.turned_away += 1;
-                        self.commit.send_again.extend(kept.senders());
+                        self.commit.send_again.extend(senders);
                     }
                 }
                 Ok(None)
@@ -248,17 +250,17 @@ impl Run<'_> {
         let hash = arrival.change.hash();
         let dropped = aside.drop_dependants(&hash);
         self.refused.insert(hash);
-        self.refused.extend(dropped.iter().map(|kept| kept.change.hash()));
-        self.send_again(&dropped);
+        self.refused.extend(dropped.iter().map(|(hash, _)| hash));
+        self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
         if self.is_writers(arrival) {
             self.commit.refused.push((Some(hash), why));
         }
-        self.send_again(std::slice::from_ref(arrival));
+        self.send_again(arrival.senders());
     }
 
     fn quarantine(&mut self, arrival: &Kept) {
         self.commit.quarantined |= self.is_writers(arrival);
-        self.send_again(std::slice::from_ref(arrival));
+        self.send_again(arrival.senders());
     }
 
     /// Whether the writer of this commit sent the change, now or before, and not only somebody else.
@@ -267,9 +269,8 @@ impl Run<'_> {
     }
 
     /// Has everybody but the writer who sent these send them again.
-    fn send_again(&mut self, dropped: &[Kept]) {
-        let senders = dropped.iter().flat_map(Kept::senders);
-        let others = senders.filter(|sender| Some(*sender) != self.writer.connection);
+    fn send_again(&mut self, senders: impl IntoIterator<Item = ConnectionId>) {
+        let others = senders.into_iter().filter(|sender| Some(*sender) != self.writer.connection);
         self.commit.send_again.extend(others);
     }
 
