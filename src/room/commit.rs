@@ -310,3 +310,6 @@ fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
     heads.insert(at, hash);
     heads
 }
+
+#[cfg(test)]
+mod tests;

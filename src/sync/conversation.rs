@@ -361,3 +361,6 @@ fn replace_kept_aside(need: &mut Vec<ChangeHash>, below: impl Fn(&ChangeHash) ->
     replaced.dedup();
     *need = replaced;
 }
+
+#[cfg(test)]
+mod tests;
