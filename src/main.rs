@@ -109,6 +109,9 @@ fn main() -> ExitCode {
 fn run_server(serve: &Serve) -> Result<(), String> {
     let config = serve.config().map_err(|error| error.to_string())?;
     write_logs(config.log);
+    for variable in roundtable::server::config::variables_not_taken() {
+        tracing::warn!(variable, "this variable is not a setting");
+    }
     let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
     tracing::info!(open_files, "raised the limit of open files");
     let runtime = tokio::runtime::Builder::new_multi_thread()

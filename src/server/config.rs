@@ -180,7 +180,7 @@ impl Config {
             }
             layers = layers.merge(Toml::file_exact(file));
         }
-        layers = layers.merge(Env::prefixed("ROUNDTABLE_").ignore(&["config"]).split("__"));
+        layers = layers.merge(variables().filter(|name| is_setting(name.as_str())).split("__"));
         for setting in settings {
             let Some((name, value)) = setting.split_once('=') else {
                 return Err(ConfigError::NotASetting(setting.clone()));
@@ -190,6 +190,28 @@ impl Config {
         }
         layers.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))
     }
+}
+
+/// The variables that look like settings and are none: other programs may own them, or they are misspelt.
+pub fn variables_not_taken() -> Vec<String> {
+    let others = variables().filter(|name| !is_setting(name.as_str()));
+    others
+        .iter()
+        .map(|(name, _)| format!("{PREFIX}{}", name.as_str().to_ascii_uppercase()))
+        .collect()
+}
+
+const PREFIX: &str = "ROUNDTABLE_";
+
+fn variables() -> Env {
+    // These belong to the command line.
+    Env::prefixed(PREFIX).ignore(&["config", "server"])
+}
+
+/// Whether the first part of a variable's name is a setting. What follows is checked when the layers come together.
+fn is_setting(name: &str) -> bool {
+    let first = name.split("__").next().unwrap_or(name).to_ascii_lowercase();
+    serde_json::to_value(Config::default()).is_ok_and(|settings| settings.get(&first).is_some())
 }
 
 #[cfg(test)]
