@@ -154,7 +154,7 @@ fn run_import(import: &Import) -> Result<(), String> {
 }
 
 fn run_export(export: &Export) -> Result<(), String> {
-    let id = DocumentId::parse(&export.address).map_err(|error| error.to_string())?;
+    let id = DocumentId::parse_address(&export.address).map_err(|error| error.to_string())?;
     let exported = client_runtime()?
         .block_on(client::export_csv(&export.server.url, &id, &TransferOptions::default()))
         .map_err(|error| error.to_string())?;

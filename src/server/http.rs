@@ -136,7 +136,7 @@ async fn welcome(State(server): State<Arc<Server>>) -> Response {
 
 /// Who is in a room, as JSON.
 async fn presence(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Response {
-    let document = match DocumentId::parse(&document) {
+    let document = match DocumentId::parse_address(&document) {
         Ok(document) => document,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };
