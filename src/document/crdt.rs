@@ -61,6 +61,8 @@ pub struct Document {
     automerge: Automerge,
     /// The last change of every actor; the gate checks sequence numbers without walking the history.
     tips: HashMap<ActorId, Tip>,
+    /// The highest operation counter of any change.
+    max_op: u64,
     lookup: lookup::Lookup,
     split: split::SplitState,
     poisoned: bool,
@@ -75,11 +77,13 @@ impl Document {
     /// Indexes a document that the library has loaded.
     fn around(automerge: Automerge) -> Self {
         let mut tips: HashMap<ActorId, Tip> = HashMap::new();
+        let mut max_op = 0;
         for change in automerge.get_changes_meta(&[]) {
             let tip = Tip {
                 seq: change.seq,
                 max_op: change.max_op,
             };
+            max_op = max_op.max(tip.max_op);
             match tips.get_mut(change.actor.as_ref()) {
                 Some(known) if known.seq < tip.seq => *known = tip,
                 Some(_) => {}
@@ -91,6 +95,7 @@ impl Document {
         Self {
             automerge,
             tips,
+            max_op,
             lookup: lookup::Lookup::default(),
             split: split::SplitState::default(),
             poisoned: false,
@@ -142,6 +147,11 @@ impl Document {
     /// The last change of `actor`, if it has any here.
     pub fn tip(&self, actor: &ActorId) -> Option<Tip> {
         self.tips.get(actor).copied()
+    }
+
+    /// The highest operation counter in the document.
+    pub fn max_op(&self) -> u64 {
+        self.max_op
     }
 
     /// The highest operation counter of a change in the document, `None` if it is not in it.
@@ -240,7 +250,31 @@ impl Document {
                 self.tips.insert(change.actor_id().clone(), tip);
             }
         }
+        self.max_op = self.max_op.max(tip.max_op);
         self.split.grew(change);
+    }
+
+    /// Applies a change to a copy, saves the copy, loads it again, and says whether it came back the same.
+    ///
+    /// It costs as much as loading the document. For changes that no cheap rule decides: marks around deleted text, changes
+    /// made on an old version.
+    pub fn try_on_a_copy(&self, change: &Change) -> Result<(), Poisoned> {
+        let poisoned = |why: String| Poisoned {
+            changes: vec![change.hash()],
+            why,
+        };
+        let tried = caught(|| {
+            let mut copy = self.automerge.clone();
+            copy.apply_changes([change.clone()])?;
+            let reloaded = Automerge::load(&copy.save_nocompress())?;
+            Ok::<_, AutomergeError>(reloaded.get_heads() == copy.get_heads())
+        });
+        match tried {
+            Ok(Ok(true)) => Ok(()),
+            Ok(Ok(false)) => Err(poisoned("the saved document has other heads".into())),
+            Ok(Err(error)) => Err(poisoned(error.to_string())),
+            Err(panic) => Err(poisoned(panic)),
+        }
     }
 
     /// Begins edits of the server's own. They are made on a copy, so that what comes out are ordinary changes which go

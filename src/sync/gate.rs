@@ -18,10 +18,11 @@ mod admit;
 mod chunk;
 mod limits;
 mod message;
+mod ops;
 mod refusal;
 mod whole;
 
 pub use admit::{Admission, admit};
 pub use limits::GateLimits;
 pub use message::{Offered, Opened, open};
-pub use refusal::{BadMessage, Refusal};
+pub use refusal::{BadMessage, OperationFault, Refusal};

@@ -14,5 +14,10 @@ impl SplitState {
 }
 
 impl Document {
+    /// An estimate of the memory that applying `change` takes at its peak, in bytes.
+    pub fn apply_peak(&self, change: &Change) -> u64 {
+        change.len() as u64
+    }
+
     pub(super) fn split_before(&mut self, _change: &Change) {}
 }

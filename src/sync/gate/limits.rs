@@ -64,7 +64,7 @@ impl Default for GateLimits {
             change_deps: 1_000,
             change_actors: 10_000,
             actor_bytes: 64,
-            counter_gap: 1 << 24,
+            counter_gap: 1 << 20,
             apply_peak_bytes: 1 << 30,
         }
     }

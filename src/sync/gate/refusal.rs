@@ -47,7 +47,7 @@ pub enum Refusal {
     Panicked(String),
     #[error("written out again it has another hash, so it could never be loaded again")]
     NotCanonical,
-    #[error("it names a change it builds on twice, or itself")]
+    #[error("it names a change it builds on twice")]
     Dependencies,
     #[error("change {seq} of actor {actor} is already another one")]
     DuplicateSequence { actor: ActorId, seq: u64 },
@@ -57,6 +57,8 @@ pub enum Refusal {
     StartOp { start: u64, least: u64, most: u64 },
     #[error("an author is set in change {0}; it can be set in the first only")]
     AuthorTooLate(u64),
+    #[error("it was made at time {0}, which no clock shows")]
+    Time(i64),
     #[error("actor {0} is unknown")]
     UnknownActor(ActorId),
     #[error("operation {op}: {what}")]
