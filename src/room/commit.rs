@@ -5,6 +5,7 @@
 
 use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use automerge::{Change, ChangeHash};
@@ -61,6 +62,7 @@ impl Room {
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
+        let started = Instant::now();
         let Slot {
             live: Live::Awake(document),
             ..
@@ -80,6 +82,10 @@ impl Room {
         let poisoned = run.take_all(offered, &mut slot);
         let Run { mut commit, stored, .. } = run;
         commit.end = self.log().end();
+        if !stored.is_empty() {
+            let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
+            self.commit_micros.store(micros, Ordering::Relaxed);
+        }
         slot.tail_changes += stored.len();
         slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
         if !stored.is_empty() {

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use automerge::ChangeHash;
@@ -24,6 +24,9 @@ use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
 use crate::sync::gate::GateLimits;
 use crate::sync::log::{ChangeLog, Heads, LogLimits};
 use crate::sync::replica::Replica;
+
+/// A change that takes longer than this is heavy work, in microseconds.
+const LIGHT_COMMIT_MICROS: u64 = 1_000;
 
 /// The bounds of every room.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -95,6 +98,8 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
+    pub(super) commit_micros: AtomicU64,
     pub(super) slot: Mutex<Slot>,
     pub(super) log: Mutex<ChangeLog>,
     pub(super) audience: Mutex<Audience>,
@@ -130,6 +135,7 @@ impl Room {
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            commit_micros: AtomicU64::new(0),
             id,
             store,
             limits,
@@ -183,6 +189,12 @@ impl Room {
     /// The next message for the peer of this conversation, if there is one.
     pub fn pull(&self, conversation: &mut Conversation, reader: ConnectionId) -> Option<Bytes> {
         conversation.pull(&mut self.log(), reader)
+    }
+
+    /// Whether a commit would wait for another one, or would take its time: then it is done off the runtime.
+    pub fn is_heavy(&self) -> bool {
+        self.commit_micros.load(Ordering::Relaxed) > LIGHT_COMMIT_MICROS
+            || matches!(self.slot.try_lock(), Err(TryLockError::WouldBlock))
     }
 
     /// Runs one turn of the library for one peer. Heavy: called off the runtime.
@@ -249,8 +261,18 @@ impl Room {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The lock of the document. After a panic under it nobody knows what the document holds: the room is given up until
+    /// it is closed, and costs nobody else anything.
     pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.lock().unwrap_or_else(|poisoned| {
+            let mut slot = poisoned.into_inner();
+            slot.replica = None;
+            slot.live = Live::Failed {
+                since: Instant::now(),
+                reason: "it panicked earlier".into(),
+            };
+            slot
+        })
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, ChangeLog> {

@@ -216,7 +216,7 @@ impl SyncDoor {
             }
         };
         let room = talk.room.clone();
-        if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes {
+        if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes && !room.is_heavy() {
             let result = room.commit(place, changes, &writer, Instant::now());
             return match self.committed(key, bytes, is_request, message, result) {
                 true => Next::Go,
