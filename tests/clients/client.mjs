@@ -56,13 +56,14 @@ export class Client {
   /** Waits for the handshake; returns the server's peer id. */
   connected() {
     const network = this.repo.networkSubsystem
-    return until(`${this.peerId} is connected`, () => this.repo.peers[0], [[network, "peer"]])
+    const server = () => this.repo.peers.find(peer => peer === this.adapter.remotePeerId)
+    return until(`${this.peerId} is connected`, server, [[network, "peer"]])
   }
 
   /** Waits until the client noticed that its socket is gone. */
   disconnected() {
     const network = this.repo.networkSubsystem
-    const gone = () => this.repo.peers.length === 0
+    const gone = () => !this.repo.peers.includes(this.adapter.remotePeerId)
     return until(`${this.peerId} lost its connection`, gone, [[network, "peer-disconnected"]])
   }
 
@@ -205,7 +206,8 @@ export async function sharedWorker(t, url, tabs) {
     t.after(() => [port1, port2].forEach(port => port.close()))
     return Object.assign(Object.create(Client.prototype), { generation: v2, peerId, repo })
   })
-  await Promise.all(clients.map(client => client.connected()))
+  const met = () => clients.every(({ peerId, repo }) => repo.peers.length && worker.repo.peers.includes(peerId))
+  await until("worker and tabs know one another", met, [worker, ...clients].map(({ repo }) => [repo.networkSubsystem, "peer"]))
   return { worker, tabs: clients }
 }
 

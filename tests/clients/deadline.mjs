@@ -1,6 +1,7 @@
 // Waiting for events, never for time: every wait names what it waits for and fails with that name.
 
-const DEADLINE_MS = 10_000
+// Far more than anything here takes; a machine that is busy with other things may be given longer.
+const DEADLINE_MS = Number(process.env.ROUNDTABLE_DEADLINE_MS ?? 10_000)
 
 /** `promise`, or an error that says which wish was not granted in time. */
 export async function within(what, promise, milliseconds = DEADLINE_MS) {
@@ -24,11 +25,17 @@ export async function within(what, promise, milliseconds = DEADLINE_MS) {
 export async function until(what, condition, events, milliseconds = DEADLINE_MS) {
   const undo = []
   const met = new Promise((resolve, reject) => {
+    let over = false
     const look = () => {
+      // Events go on until the wait has been taken apart, and a condition may take away what it finds.
+      if (over) return
       try {
         const value = condition()
-        if (value) resolve(value)
+        if (!value) return
+        over = true
+        resolve(value)
       } catch (error) {
+        over = true
         reject(error)
       }
     }

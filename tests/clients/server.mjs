@@ -14,10 +14,10 @@ import { within } from "./deadline.mjs"
 export const SETTINGS = {
   joinTimeout: "sweep.join_timeout",
   keepalive: "sweep.keepalive",
-  presenceTtl: "sweep.presence_ttl",
-  unloadAfter: "sweep.unload_after",
+  messageBytes: "sync.message_bytes",
+  presenceTtl: "room.audience.presence_ttl",
+  sleepAfter: "room.sleep_after",
   sweepEvery: "sweep.every",
-  frameBytes: "limits.frame_bytes",
 }
 
 export const SYNC_PATH = "/sync"
@@ -42,6 +42,10 @@ export async function startServer(settings = {}) {
   return server
 }
 
+function withoutOurs(environment) {
+  return Object.fromEntries(Object.entries(environment).filter(([name]) => !name.startsWith("ROUNDTABLE_")))
+}
+
 class RunningServer {
   constructor(url) {
     this.http = new URL("/", url.replace(/^ws/, "http")).href
@@ -57,6 +61,8 @@ class Server {
   #child
   #exited
   #log = ""
+  /** Whether the end of the process is our doing. */
+  #asked = false
   port = 0
 
   constructor(binary, folder, settings) {
@@ -80,13 +86,16 @@ class Server {
     const child = spawn(
       this.#binary,
       ["serve", "--listen", `127.0.0.1:${this.port}`, "--data", this.folder, ...settings],
-      { stdio: ["ignore", "pipe", "pipe"] },
+      // What tells the suite about the server is no setting of the server.
+      { env: withoutOurs(process.env), stdio: ["ignore", "pipe", "pipe"] },
     )
     running.add(child)
+    this.#asked = false
     this.#child = child
     this.#exited = new Promise(resolve => {
       child.once("exit", (code, signal) => {
         running.delete(child)
+        if (!this.#asked) console.error(`the server ended by itself, ${signal ?? `exit code ${code}`}:\n${this.#log}`)
         resolve({ code, signal })
       })
     })
@@ -117,12 +126,14 @@ class Server {
 
   /** `kill -9`: not one instruction more. */
   async kill() {
+    this.#asked = true
     this.#child.kill("SIGKILL")
     await within("the killed server is gone", this.#exited)
   }
 
   /** Asks it to end and returns its exit code. */
   async terminate() {
+    this.#asked = true
     this.#child.kill("SIGTERM")
     return within("the server ends after SIGTERM", this.#exited)
   }

@@ -128,8 +128,10 @@ export class RawPeer extends EventEmitter {
   async stillServed() {
     const documentId = unknownId()
     this.request(documentId)
-    const about = frame => frame.type === "doc-unavailable" && frame.documentId === documentId
-    return this.next("the answer to a request after all that", about)
+    const about = frame => frame.documentId === documentId
+    const answer = frame => about(frame) && frame.type === "doc-unavailable"
+    await this.next("the answer to a request after all that", answer)
+    this.#unread = this.#unread.filter(frame => !about(frame))
   }
 
   /** Waits for the end of the socket; returns the close code. */
