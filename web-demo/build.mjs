@@ -1,4 +1,4 @@
-// Builds dist/: one script, one stylesheet and the wasm under hashed names, index.html, the sample, and .br beside each.
+// Builds dist/: script, stylesheet and wasm under hashed names, index.html, service worker, sample, and .br beside each.
 
 import { build } from "esbuild"
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
@@ -47,6 +47,20 @@ const html = (await readFile(path.join(here, "src/index.html"), "utf8"))
 await writeFile(path.join(dist, "index.html"), html)
 await copyFile(path.join(here, "static/favicon.svg"), path.join(dist, "favicon.svg"))
 await writeSample(here, dist)
+
+const kept = ["/", asset(/^main-.*\.js$/), asset(/^style-.*\.css$/), asset(/\.wasm$/), "/favicon.svg", "/sample.json"]
+await build({
+  entryPoints: [path.join(here, "src/sw.ts")],
+  bundle: true,
+  minify: true,
+  format: "iife",
+  target: "es2022",
+  outfile: path.join(dist, "sw.js"),
+  // The names carry the hashes, so a new build is a new version.
+  define: { KEEP: JSON.stringify(kept), VERSION: JSON.stringify(`roundtable ${kept.join(" ")}`) },
+  absWorkingDir: here,
+  logLevel: "warning",
+})
 
 const sizes = []
 for (const entry of await readdir(dist, { recursive: true, withFileTypes: true })) {

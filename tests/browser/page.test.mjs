@@ -379,7 +379,7 @@ describe("two windows on one table", { skip: missing }, () => {
     await ada.goTo(6, NOTE)
     await ada.type("only here")
     await ada.press("Enter")
-    await ada.until(() => document.querySelector("#status").dataset.kept === "true", null, "the device to have stored it")
+    await ada.until(() => document.querySelector("#status").dataset.kept === "yes", null, "the device to have stored it")
     const link = ada.page.url()
     await ada.page.close()
     await server.start()

@@ -42,7 +42,11 @@ export class Server {
     let said = ""
     child.stderr.on("data", chunk => (said = (said + chunk).slice(-4000)))
     this.url = await new Promise((resolve, reject) => {
-      const fail = why => reject(new Error(`the server ${why}\n${said}`))
+      const fail = why => {
+        clearTimeout(timer)
+        child.kill("SIGKILL")
+        reject(new Error(`the server ${why}\n${said}`))
+      }
       const timer = setTimeout(() => fail(`was not ready within ${READY_MS} ms`), READY_MS)
       child.once("error", error => fail(`did not start: ${error.message}`))
       child.once("exit", code => fail(`ended with code ${code} before it was ready`))

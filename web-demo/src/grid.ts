@@ -44,6 +44,7 @@ export class Grid {
       canFocus: false,
       useClipboard: false,
       range: false,
+      canMoveColumns: false,
       resize: true,
       accessible: false,
       hideAttribution: true,

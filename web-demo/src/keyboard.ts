@@ -88,7 +88,7 @@ export class Keyboard {
         return true
       case " ":
         if (!event.shiftKey) return act.toggle()
-        act.selection.select({ row: active.row, col: 0 }, { row: end.row, col: last.col })
+        act.selection.selectBlock({ row: active.row, col: 0 }, { row: end.row, col: last.col }, "stay")
         return true
       default:
         return false
@@ -130,13 +130,19 @@ export class Keyboard {
         act.fillRight()
         return true
       case "home":
-        act.selection.select({ row: 0, col: 0 })
+        if (shift) act.selection.extendTo({ row: 0, col: 0 })
+        else act.selection.select({ row: 0, col: 0 })
         return true
       case "end":
-        act.selection.select(last)
+        if (shift) act.selection.extendTo(last)
+        else act.selection.select(last)
         return true
       case " ":
-        act.selection.select({ row: 0, col: act.selection.active.col }, { row: last.row, col: act.selection.end.col })
+        act.selection.selectBlock(
+          { row: 0, col: act.selection.active.col },
+          { row: last.row, col: act.selection.end.col },
+          "stay",
+        )
         return true
       default:
         return false

@@ -4,6 +4,7 @@ import { connect } from "./connect"
 import { Editor } from "./editor"
 import { defineGrid, Grid } from "./grid"
 import { Keyboard } from "./keyboard"
+import { keepPage } from "./offline"
 import { Overlay } from "./overlay"
 import { $, drawCounts, drawSource, drawStatus, drawUndo, watchButtons, watchTitle } from "./page"
 import { askName, drawFaces } from "./people"
@@ -96,16 +97,17 @@ async function main(): Promise<void> {
   selection.subscribe(() => {
     overlay.drawSelection()
     placeEditor()
-    grid.reveal(selection.end)
+    if (selection.lead) grid.reveal(selection.lead)
     drawCounts(table, selection)
     shareSelection()
   })
   const drawPeople = () => {
     const people = presence.people()
     overlay.drawPeople(people)
-    drawFaces($("#faces"), presence.user, people, person => {
-      const row = table.rowIndex(person.cursor?.row ?? "")
-      const col = table.columnIndex(person.cursor?.column ?? "")
+    drawFaces($("#faces"), presence.user, people, peer => {
+      const person = presence.people().find(person => person.peer === peer)
+      const row = table.rowIndex(person?.cursor?.row ?? "")
+      const col = table.columnIndex(person?.cursor?.column ?? "")
       if (row >= 0 && col >= 0) grid.reveal({ row, col })
     })
   }
@@ -206,6 +208,8 @@ async function main(): Promise<void> {
   editor.focus()
   if (me.invented) askName(me, name => presence.rename(rename(presence.user, name)))
   document.documentElement.dataset.ready = "true"
+  // Last, so that keeping the files does not compete with opening the table.
+  void keepPage()
 }
 
 /**

@@ -25,7 +25,8 @@ const STATUS_TEXT: Record<Status["state"], string> = {
 export function drawStatus({ state, kept }: Status): void {
   const pill = $("#status")
   pill.dataset.state = state
-  const lost = state === "offline" && !kept
+  pill.dataset.kept = kept
+  const lost = state === "offline" && kept === "no"
   pill.querySelector("span")!.textContent = lost ? "Offline · edits kept only in this window" : STATUS_TEXT[state]
 }
 

@@ -5,7 +5,11 @@ import type { Person } from "./presence"
 
 const SHOWN = 4
 
-export function drawFaces(host: HTMLElement, me: Me, others: readonly Person[], jumpTo: (person: Person) => void): void {
+export function drawFaces(host: HTMLElement, me: Me, others: readonly Person[], jumpTo: (peer: string) => void): void {
+  // Cursors move many times a second; a face replaced between press and release would never be clicked.
+  const shown = JSON.stringify([me, others.map(({ peer, name, color, away }) => [peer, name, color, away])])
+  if (host.dataset.shown === shown) return
+  host.dataset.shown = shown
   const own = face(me.name, me.color)
   own.classList.add("own")
   own.title = `${me.name} (you). Click to change the name.`
@@ -17,7 +21,7 @@ export function drawFaces(host: HTMLElement, me: Me, others: readonly Person[], 
     button.classList.toggle("away", person.away)
     button.title = person.away ? `${person.name} (not connected)` : `${person.name}. Click to go to their cell.`
     button.setAttribute("aria-label", button.title)
-    button.addEventListener("click", () => jumpTo(person))
+    button.addEventListener("click", () => jumpTo(person.peer))
     return button
   })
   const rest = others.slice(SHOWN - 1)

@@ -45,10 +45,10 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
       act.selection.selectAll()
     } else if (header) {
       const from = event.shiftKey ? active.col : spot.col
-      act.selection.select({ row: 0, col: from }, { row: last.row, col: spot.col })
+      act.selection.selectBlock({ row: 0, col: from }, { row: last.row, col: spot.col }, "stay")
     } else if (rowNumbers) {
       const from = event.shiftKey ? active.row : spot.row
-      act.selection.select({ row: from, col: 0 }, { row: spot.row, col: last.col })
+      act.selection.selectBlock({ row: from, col: 0 }, { row: spot.row, col: last.col }, "stay")
     } else {
       if (event.shiftKey) act.selection.extendTo(spot)
       else act.selection.select(spot)

@@ -18,6 +18,8 @@ export class Selection {
   active: Spot = { row: 0, col: 0 }
   /** The corner that Shift moves; equal to `active` when one cell is selected. */
   end: Spot = { row: 0, col: 0 }
+  /** The cell that must be in sight after the last change; null when the view shall stay where it is. */
+  lead: Spot | null = null
   #listeners = new Set<() => void>()
   #ids: { active: string[]; end: string[] } = { active: [], end: [] }
 
@@ -44,9 +46,25 @@ export class Selection {
   }
 
   select(active: Spot, end: Spot = active): void {
+    this.#set(active, end)
+    this.lead = this.end
+    this.#tell()
+  }
+
+  /** Selects a range that may be larger than the view, which then stays with the range's first cell, or where it is. */
+  selectBlock(active: Spot, end: Spot, look: "stay" | "first"): void {
+    this.#set(active, end)
+    this.lead = look === "first" ? this.active : null
+    this.#tell()
+  }
+
+  #set(active: Spot, end: Spot): void {
     this.active = this.#clamp(active)
     this.end = this.#clamp(end)
     this.#remember()
+  }
+
+  #tell(): void {
     for (const listener of this.#listeners) listener()
   }
 
@@ -63,7 +81,7 @@ export class Selection {
   }
 
   selectAll(): void {
-    this.select({ row: 0, col: 0 }, { row: Infinity, col: Infinity })
+    this.selectBlock({ row: 0, col: 0 }, { row: Infinity, col: Infinity }, "stay")
   }
 
   /** The selected row and column ids, top-left first. */
@@ -121,6 +139,6 @@ export class Selection {
       const at = { row: this.model.rowIndex(row ?? ""), col: this.model.columnIndex(column ?? "") }
       return { row: at.row < 0 ? was.row : at.row, col: at.col < 0 ? was.col : at.col }
     }
-    this.select(spot(this.#ids.active, this.active), spot(this.#ids.end, this.end))
+    this.selectBlock(spot(this.#ids.active, this.active), spot(this.#ids.end, this.end), "stay")
   }
 }

@@ -81,7 +81,7 @@ export class Sheet {
       }
     }
     this.#apply(edits, inserted)
-    this.selection.select({ row: top, col: left }, { row: top + tall - 1, col: left + wide - 1 })
+    this.selection.selectBlock({ row: top, col: left }, { row: top + tall - 1, col: left + wide - 1 }, "first")
   }
 
   /** Adds as many rows as are selected, below or above them, and selects the first. */
@@ -91,7 +91,7 @@ export class Sheet {
     const after = empty ? -1 : where === "below" ? bottom : top - 1
     const inserted = this.table.insertRows(after, empty ? 1 : bottom - top + 1)
     this.undoing.record({ inserted })
-    this.selection.select({ row: after + 1, col: left }, { row: after + inserted.length, col: left })
+    this.selection.selectBlock({ row: after + 1, col: left }, { row: after + inserted.length, col: left }, "first")
   }
 
   deleteRows(): void {
@@ -142,6 +142,6 @@ export class Sheet {
     // Not Math.min(...rows): a paste of 100,000 cells has more than a call takes arguments.
     const least = (list: number[]) => list.reduce((a, b) => Math.min(a, b))
     const most = (list: number[]) => list.reduce((a, b) => Math.max(a, b))
-    this.selection.select({ row: least(rows), col: least(cols) }, { row: most(rows), col: most(cols) })
+    this.selection.selectBlock({ row: least(rows), col: least(cols) }, { row: most(rows), col: most(cols) }, "first")
   }
 }

@@ -10,15 +10,16 @@ export type State = "connecting" | "saving" | "saved" | "offline"
 
 export interface Status {
   state: State
-  /** False when this browser refuses to store: then edits made offline live only as long as the window. */
-  kept: boolean
+  /** Whether this device has stored every edit. "no": the browser refuses, and edits made offline live as long as the window. */
+  kept: "yes" | "pending" | "no"
 }
 
 export class StatusWatch {
-  #status: Status = { state: "connecting", kept: true }
+  #status: Status = { state: "connecting", kept: "yes" }
   #server: { peer: string; storage: StorageId | undefined } | null = null
   #everConnected = false
   #failed = false
+  #keeping = 0
   #listeners = new Set<(status: Status) => void>()
 
   constructor(
@@ -76,12 +77,14 @@ export class StatusWatch {
 
   /** Waits until the device has stored the edits, so that "kept on this device" is not a hope. */
   async #keep(): Promise<void> {
-    try {
-      await this.repo.flush([this.handle.documentId])
-      this.#set({ ...this.#status, kept: true })
-    } catch {
-      this.#set({ ...this.#status, kept: false })
-    }
+    const turn = ++this.#keeping
+    if (this.#status.kept === "yes") this.#set({ ...this.#status, kept: "pending" })
+    const kept = await this.repo.flush([this.handle.documentId]).then(
+      () => "yes" as const,
+      () => "no" as const,
+    )
+    // An edit made meanwhile has a turn of its own, and only the last one knows about all of them.
+    if (turn === this.#keeping) this.#set({ ...this.#status, kept })
   }
 
   #set(status: Status): void {
