@@ -216,8 +216,9 @@ impl Document {
             return Err(poisoned("an earlier change had spoilt it".into()));
         }
         self.poisoned = true;
+        let mut was_split = false;
         for change in batch {
-            self.split_before(change);
+            was_split |= self.split_before(change);
         }
         match caught(|| self.automerge.apply_changes(batch.iter().cloned())) {
             Ok(Ok(())) => {}
@@ -234,8 +235,17 @@ impl Document {
         for change in batch {
             self.note(change);
         }
+        if was_split {
+            self.trim();
+        }
         self.poisoned = false;
         Ok(())
+    }
+
+    /// Applying many changes, or one in many places, leaves buffers far larger than what is in them. A copy has them at
+    /// their size.
+    fn trim(&mut self) {
+        self.automerge = self.automerge.clone();
     }
 
     fn note(&mut self, change: &Change) {
@@ -322,6 +332,13 @@ impl Draft {
 pub fn object_id(id: &legacy::OpId) -> automerge::ObjId {
     // The index is only a hint; the library looks the actor up where it does not fit.
     automerge::ObjId::Id(id.counter(), id.actor().clone(), usize::MAX)
+}
+
+/// How much visible text or how many visible elements stand before an element, which may be a deleted one.
+pub fn position(automerge: &Automerge, sequence: &automerge::ObjId, element: &legacy::OpId) -> Option<usize> {
+    let name = format!("{}@{}", element.counter(), element.actor().to_hex_string());
+    let cursor = automerge::Cursor::try_from(name.as_str()).ok()?;
+    automerge.get_cursor_position(sequence, &cursor, None).ok()
 }
 
 /// Calls the library and turns a panic into its text.

@@ -122,12 +122,17 @@ fn check_counters(document: &Document, change: &Change, limits: &GateLimits) -> 
         .max()
         .unwrap_or(0);
     let own = document.tip(change.actor_id()).map_or(0, |tip| tip.max_op);
-    let least = below.max(own) + 1;
+    // An actor's change builds, however indirectly, on the one before it. One that does not would overlap it: a saved
+    // document does not keep where changes begin, the library infers it from what they build on.
+    if own > below {
+        return Err(Refusal::ForgetsItself { own, below });
+    }
+    let least = below + 1;
     let most = (document.max_op() + limits.counter_gap).min(HIGHEST_COUNTER.saturating_sub(change.len() as u64));
     if start < least || start > most {
         return Err(Refusal::StartOp { start, least, most });
     }
-    if start == below + 1 {
+    if start == least {
         return Ok(Verdict::Ordinary);
     }
     if change.is_empty() {
