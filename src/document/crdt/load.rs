@@ -148,3 +148,98 @@ fn open_snapshot(actor: &ActorId, snapshot: Option<&[u8]>) -> Result<Document, L
         Err(panic) => Err(LoadError::SnapshotPanicked(panic)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ROOT};
+
+    const NO_TAIL: [[u8; 0]; 0] = [];
+
+    fn server() -> ActorId {
+        ActorId::from([9; 4])
+    }
+
+    /// Alice's changes: four, each on the one before.
+    fn changes() -> Vec<Change> {
+        let mut alice = AutoCommit::new().with_actor(ActorId::from([1; 4]));
+        for title in ["Budget", "Plan", "List", "Table"] {
+            alice.put(ROOT, "title", title).unwrap();
+            alice.commit();
+        }
+        alice.get_changes(&[])
+    }
+
+    fn bytes(changes: &[Change]) -> Vec<Vec<u8>> {
+        changes.iter().map(|change| change.raw_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn snapshot_and_tail_make_the_document_under_a_new_actor() {
+        let changes = changes();
+        let first = Document::load(server(), None, bytes(&changes[..2])).unwrap().document;
+        // The tail begins before the snapshot ends, as after a crash in a compaction.
+        let loaded = Document::load(server(), Some(&first.save()), bytes(&changes[1..])).unwrap();
+        assert_eq!(loaded.document.heads(), [changes[3].hash()]);
+        assert_eq!(loaded.quarantined, []);
+        assert_eq!(loaded.document.automerge().get_actor(), &server());
+        assert_eq!(loaded.document.tip(&ActorId::from([1; 4])).unwrap().seq, 4);
+    }
+
+    /// An empty document in place of one that does not load would be saved over it.
+    #[test]
+    fn a_snapshot_that_does_not_load_is_an_error() {
+        let saved = Document::load(server(), None, bytes(&changes()))
+            .unwrap()
+            .document
+            .save();
+        for bad in [&saved[..saved.len() - 1], b"junk", b""] {
+            assert!(Document::load(server(), Some(bad), NO_TAIL).is_err());
+        }
+        assert_eq!(
+            Document::load(server(), Some(&saved), NO_TAIL)
+                .unwrap()
+                .document
+                .change_count(),
+            4
+        );
+    }
+
+    #[test]
+    fn a_change_that_panics_is_set_aside_with_all_that_build_on_it() {
+        let changes = changes();
+        let mut says = changes[1].decode();
+        says.seq = 7;
+        let panics = Change::from(says);
+        let mut says = changes[2].decode();
+        says.deps = vec![panics.hash()];
+        let builds_on_it = Change::from(says);
+        let tail = [changes[0].clone(), panics, builds_on_it, changes[1].clone()];
+        let loaded = Document::load(server(), None, bytes(&tail)).unwrap();
+        assert_eq!(loaded.document.heads(), [changes[1].hash()]);
+        assert!(!loaded.document.is_poisoned());
+        let [first, second] = &loaded.quarantined[..] else {
+            panic!("{:?}", loaded.quarantined)
+        };
+        assert!(first.index == 1 && matches!(first.reason, QuarantineReason::Spoils(_)));
+        assert_eq!((second.index, second.hash), (2, Some(tail[2].hash())));
+        assert_eq!(second.reason, QuarantineReason::BuildsOn(tail[1].hash()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_change_are_reported_and_the_rest_loads() {
+        let mut tail = bytes(&changes());
+        tail.insert(2, b"torn".to_vec());
+        let loaded = Document::load(server(), None, tail).unwrap();
+        assert_eq!(loaded.document.change_count(), 4);
+        assert!(matches!(
+            &loaded.quarantined[..],
+            [Quarantined {
+                index: 2,
+                hash: None,
+                ..
+            }]
+        ));
+    }
+}
