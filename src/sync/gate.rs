@@ -16,6 +16,8 @@
 
 mod admit;
 mod chunk;
+#[cfg(test)]
+mod craft;
 mod limits;
 mod message;
 mod ops;

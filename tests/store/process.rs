@@ -5,8 +5,10 @@
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
+use roundtable::store::sled::{SledEngine, SledOptions};
 use roundtable::store::{Append, Need, NoPlace, Status, Store, StoreLimits};
 
 use crate::{World, assert_whole, change, document, open_sled};
@@ -110,11 +112,7 @@ fn a_full_disk_makes_the_store_read_only_and_loses_nothing_durable() {
         text.lines().any(|line| line.starts_with("failed ")),
         "it ran into the limit"
     );
-    let last = text
-        .lines()
-        .filter_map(durable)
-        .last()
-        .expect("some were durable before");
+    let last = text.lines().rev().find_map(durable).expect("some were durable before");
     let world = World::on(open_sled(folder.path()));
     assert_whole(
         &world.load(&document(1)).expect("it is there"),
@@ -129,7 +127,8 @@ fn a_full_disk_makes_the_store_read_only_and_loses_nothing_durable() {
 fn measure_commits_per_second() {
     for (rooms, seconds) in [(1, 3), (16, 3), (256, 3), (4096, 3)] {
         let folder = tempfile::tempdir().unwrap();
-        let (store, committer) = Store::open(open_sled(folder.path()), StoreLimits::default()).unwrap();
+        let engine = SledEngine::open(folder.path(), SledOptions::default()).unwrap();
+        let (store, committer) = Store::open(Arc::new(engine), StoreLimits::default()).unwrap();
         let thread = std::thread::spawn(move || committer.run());
         let (sender, told) = channel();
         let append = |room: u64, number: u64| {

@@ -122,12 +122,17 @@ fn check_counters(document: &Document, change: &Change, limits: &GateLimits) -> 
         .max()
         .unwrap_or(0);
     let own = document.tip(change.actor_id()).map_or(0, |tip| tip.max_op);
-    let least = below.max(own) + 1;
+    // An actor's change builds, however indirectly, on the one before it. One that does not would overlap it: a saved
+    // document does not keep where changes begin, the library infers it from what they build on.
+    if own > below {
+        return Err(Refusal::ForgetsItself { own, below });
+    }
+    let least = below + 1;
     let most = (document.max_op() + limits.counter_gap).min(HIGHEST_COUNTER.saturating_sub(change.len() as u64));
     if start < least || start > most {
         return Err(Refusal::StartOp { start, least, most });
     }
-    if start == below + 1 {
+    if start == least {
         return Ok(Verdict::Ordinary);
     }
     if change.is_empty() {
@@ -139,4 +144,198 @@ fn check_counters(document: &Document, change: &Change, limits: &GateLimits) -> 
         });
     }
     Ok(Verdict::Unusual)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{actor, bent, person};
+    use super::*;
+    use automerge::transaction::{CommitOptions, Transactable};
+    use automerge::{ActorId, AutoCommit, ROOT};
+
+    /// Alice's first two changes; the first is in the document.
+    fn begun() -> (Document, AutoCommit, Change) {
+        let mut alice = person(1);
+        let mut document = Document::empty(actor(9));
+        document.apply(&alice.get_changes(&[])).unwrap();
+        alice.put(ROOT, "title", "Plan").unwrap();
+        alice.commit();
+        let second = alice.get_last_local_change().unwrap();
+        (document, alice, second)
+    }
+
+    fn refusal(document: &Document, change: &Change) -> Refusal {
+        match admit(document, change, &GateLimits::default()) {
+            Admission::Refused(why) => why,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_change_is_ready_then_known_and_aside_before_what_it_builds_on() {
+        let (mut document, mut alice, second) = begun();
+        alice.put(ROOT, "title", "Plan B").unwrap();
+        alice.commit();
+        let third = alice.get_last_local_change().unwrap();
+        let limits = GateLimits::default();
+        assert_eq!(
+            admit(&document, &third, &limits),
+            Admission::Aside {
+                missing: vec![second.hash()]
+            }
+        );
+        assert_eq!(admit(&document, &second, &limits), Admission::Ready);
+        document.apply(&[second.clone()]).unwrap();
+        assert_eq!(admit(&document, &second, &limits), Admission::Known);
+        assert_eq!(admit(&document, &third, &limits), Admission::Ready);
+    }
+
+    #[test]
+    fn a_gap_in_a_sequence_is_refused() {
+        let (document, _, second) = begun();
+        let third = bent(&second, |says| says.seq = 3);
+        assert_eq!(
+            refusal(&document, &third),
+            Refusal::SequenceGap {
+                actor: actor(1),
+                seq: 3,
+                last: 1
+            }
+        );
+        let from_nowhere = bent(&second, |says| says.actor_id = actor(7));
+        assert_eq!(
+            refusal(&document, &from_nowhere),
+            Refusal::SequenceGap {
+                actor: actor(7),
+                seq: 2,
+                last: 0
+            }
+        );
+        assert!(matches!(
+            refusal(&document, &bent(&second, |says| says.seq = 0)),
+            Refusal::SequenceGap { .. }
+        ));
+    }
+
+    /// A browser profile whose storage was copied writes two histories under one name.
+    #[test]
+    fn a_second_change_of_the_same_number_is_refused() {
+        let (mut document, _, second) = begun();
+        document.apply(&[second.clone()]).unwrap();
+        let other = bent(&second, |says| says.time += 1);
+        assert_eq!(
+            refusal(&document, &other),
+            Refusal::DuplicateSequence {
+                actor: actor(1),
+                seq: 2
+            }
+        );
+    }
+
+    #[test]
+    fn an_actor_nobody_knows_cannot_be_mentioned() {
+        let (document, _, second) = begun();
+        let stranger = bent(&second, |says| {
+            says.operations[0].pred = vec![automerge::legacy::OpId(1, actor(8))].into();
+        });
+        assert_eq!(refusal(&document, &stranger), Refusal::UnknownActor(actor(8)));
+    }
+
+    #[test]
+    fn counters_must_follow_what_a_change_builds_on() {
+        let (document, _, second) = begun();
+        let start = |start: u64| bent(&second, |says| says.start_op = start.try_into().unwrap());
+        assert!(matches!(
+            refusal(&document, &start(1)),
+            Refusal::StartOp { start: 1, least: 2, .. }
+        ));
+        assert!(matches!(refusal(&document, &start(1 << 31)), Refusal::StartOp { .. }));
+        let empty = bent(&second, |says| {
+            says.operations.clear();
+            says.start_op = 5.try_into().unwrap();
+        });
+        assert!(matches!(
+            refusal(&document, &empty),
+            Refusal::StartOp { least: 2, most: 2, .. }
+        ));
+        assert_eq!(admit(&document, &start(100), &GateLimits::default()), Admission::Ready);
+    }
+
+    #[test]
+    fn an_actor_cannot_forget_its_own_changes() {
+        let (mut document, _, second) = begun();
+        document.apply(&[second.clone()]).unwrap();
+        let amnesiac = bent(&second, |says| {
+            says.seq = 3;
+            says.deps.clear();
+            says.operations[0].pred = Vec::new().into();
+        });
+        assert_eq!(
+            refusal(&document, &amnesiac),
+            Refusal::ForgetsItself { own: 2, below: 0 }
+        );
+    }
+
+    #[test]
+    fn impossible_times_and_repeated_dependencies_are_refused() {
+        let (document, _, second) = begun();
+        assert_eq!(
+            refusal(&document, &bent(&second, |says| says.time = i64::MIN)),
+            Refusal::Time(i64::MIN)
+        );
+        let twice = bent(&second, |says| says.deps.push(says.deps[0]));
+        assert_eq!(refusal(&document, &twice), Refusal::Dependencies);
+    }
+
+    #[test]
+    fn an_author_is_set_in_the_first_change_only() {
+        let (document, mut alice, _) = begun();
+        // The footer the library reads authors from: 1, a length, the name.
+        let late = bent(&alice.get_last_local_change().unwrap(), |says| {
+            says.extra_bytes = vec![1, 2, b'm', b'e']
+        });
+        assert!(late.author().is_some());
+        assert_eq!(refusal(&document, &late), Refusal::AuthorTooLate(2));
+    }
+
+    #[test]
+    fn a_change_made_on_an_old_version_is_ready() {
+        let (mut document, mut alice, second) = begun();
+        let first_heads = document.heads();
+        document.apply(&[second]).unwrap();
+        alice.isolate(&first_heads);
+        alice.put(ROOT, "title", "An older plan").unwrap();
+        alice.commit_with(CommitOptions::default());
+        alice.integrate();
+        for change in alice.get_changes(&document.heads()) {
+            assert_eq!(admit(&document, &change, &GateLimits::default()), Admission::Ready);
+            document.apply(&[change]).unwrap();
+        }
+        assert_eq!(document.change_count(), 3);
+    }
+
+    #[test]
+    fn a_change_that_would_take_too_much_memory_is_refused() {
+        let mut alice = person(1);
+        let keys: Vec<String> = (0..100).map(|key| format!("key{key}")).collect();
+        keys.iter()
+            .for_each(|key| alice.put(ROOT, key, "x".repeat(50_000)).unwrap());
+        alice.commit();
+        let saved = alice.save();
+        let document = Document::load(ActorId::from([9; 4]), Some(&saved), [[0u8; 0]; 0])
+            .unwrap()
+            .document;
+        keys.iter().for_each(|key| alice.put(ROOT, key, 1).unwrap());
+        alice.commit();
+        let fill = alice.get_last_local_change().unwrap();
+        let limits = GateLimits {
+            apply_peak_bytes: 1 << 20,
+            ..GateLimits::default()
+        };
+        assert!(matches!(
+            admit(&document, &fill, &limits),
+            Admission::Refused(Refusal::TooLarge { .. })
+        ));
+        assert_eq!(admit(&document, &fill, &GateLimits::default()), Admission::Ready);
+    }
 }
