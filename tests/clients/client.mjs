@@ -93,7 +93,7 @@ export class Client {
     return new Document(this, await within(`${this.peerId} finds ${address}`, found))
   }
 
-  /** Cuts the socket without a farewell, as a lost network does. The client comes back by itself after its retry time. */
+  /** Cuts the socket without a farewell, as a lost network does. The client comes back after its retry time. */
   async cut() {
     const gone = this.disconnected()
     this.adapter.socket.terminate()
@@ -207,7 +207,8 @@ export async function sharedWorker(t, url, tabs) {
     return Object.assign(Object.create(Client.prototype), { generation: v2, peerId, repo })
   })
   const met = () => clients.every(({ peerId, repo }) => repo.peers.length && worker.repo.peers.includes(peerId))
-  await until("worker and tabs know one another", met, [worker, ...clients].map(({ repo }) => [repo.networkSubsystem, "peer"]))
+  const meetings = [worker, ...clients].map(({ repo }) => [repo.networkSubsystem, "peer"])
+  await until("worker and tabs know one another", met, meetings)
   return { worker, tabs: clients }
 }
 

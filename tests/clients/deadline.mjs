@@ -1,7 +1,7 @@
 // Waiting for events, never for time: every wait names what it waits for and fails with that name.
 
 // Far more than anything here takes; a machine that is busy with other things may be given longer.
-const DEADLINE_MS = Number(process.env.ROUNDTABLE_DEADLINE_MS ?? 10_000)
+const DEADLINE_MS = Number(process.env.ROUNDTABLE_DEADLINE_MS ?? 20_000)
 
 /** `promise`, or an error that says which wish was not granted in time. */
 export async function within(what, promise, milliseconds = DEADLINE_MS) {

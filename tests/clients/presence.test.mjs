@@ -5,7 +5,7 @@ import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { Client, NEVER_MS, Presence, sharedWorker, v1, v2 } from "./client.mjs"
 import { event, until } from "./deadline.mjs"
-import { beyondReference, ownServer, startServer } from "./server.mjs"
+import { beyondReference, ownServerBeyondReference, startServer } from "./server.mjs"
 import { RawPeer } from "./wire.mjs"
 
 let server
@@ -28,7 +28,8 @@ const stateOf = (presence, peerId) => presence.getPeerStates().value[peerId]?.va
 const CHANGES = ["snapshot", "update", "goodbye", "heartbeat"]
 
 /** Waits until the states that `presence` shows are as `condition` wants them. */
-const shows = (what, presence, condition) => until(what, () => condition(presence), CHANGES.map(name => [presence, name]))
+const shows = (what, presence, condition) =>
+  until(what, () => condition(presence), CHANGES.map(name => [presence, name]))
 
 const says = state => ({ __presence: { type: "snapshot", state } })
 
@@ -155,7 +156,7 @@ test("tabs behind a shared worker are present, and gone with the worker's socket
   await gone
 })
 
-test("the room's roster over HTTP", { ...beyondReference, ...ownServer }, async t => {
+test("the room's roster over HTTP", beyondReference, async t => {
   const anna = await Client.join(t, v2, server.url, { retry: NEVER_MS })
   const hers = await anna.publish({})
   const ben = await Client.join(t, v2, server.url)
@@ -180,7 +181,7 @@ test("the room's roster over HTTP", { ...beyondReference, ...ownServer }, async 
   assert.ok(!(await roster(hers.id)).includes(anna.peerId))
 })
 
-test("who says nothing for too long is forgotten", { ...beyondReference, ...ownServer }, async t => {
+test("who says nothing for too long is forgotten", ownServerBeyondReference, async t => {
   const hasty = await startServer({ presenceTtl: "400ms", sweepEvery: "50ms" })
   t.after(() => hasty.close())
   const anna = await Client.join(t, v2, hasty.url)
@@ -193,7 +194,7 @@ test("who says nothing for too long is forgotten", { ...beyondReference, ...ownS
   await silent.stillServed()
 })
 
-test("a socket that answers no ping is closed, and its presence with it", { ...beyondReference, ...ownServer }, async t => {
+test("a socket that answers no ping is closed, and its presence with it", ownServerBeyondReference, async t => {
   const hasty = await startServer({ keepalive: "200ms", sweepEvery: "50ms" })
   t.after(() => hasty.close())
   const anna = await Client.join(t, v2, hasty.url)

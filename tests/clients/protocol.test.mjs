@@ -4,7 +4,7 @@ import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { Client, NEVER_MS, v1, v2 } from "./client.mjs"
 import { within } from "./deadline.mjs"
-import { beyondReference, ownServer, startServer } from "./server.mjs"
+import { beyondReference, ownServerBeyondReference, startServer } from "./server.mjs"
 import { EMPTY_SYNC, encode, RawPeer, syncMessage, unknownId } from "./wire.mjs"
 
 let server
@@ -110,7 +110,8 @@ test("whatever targetId says, the server is meant", async t => {
   await raw.next("the answer", frame => frame.type === "doc-unavailable" && frame.documentId === id)
   const other = unknownId()
   raw.send({ type: "request", senderId: raw.peerId, documentId: other, data: EMPTY_SYNC })
-  const answer = await raw.next("the answer without any", frame => frame.documentId === other && frame.type === "doc-unavailable")
+  const about = frame => frame.type === "doc-unavailable" && frame.documentId === other
+  const answer = await raw.next("the answer without any", about)
   assert.equal(answer.targetId, raw.peerId)
   assert.equal(answer.senderId, raw.serverId)
 })
@@ -213,7 +214,8 @@ test("pages of other sites are refused, this host and loopback are not", beyondR
   for (const headers of refused) {
     const raw = new RawPeer(server.url, "foreign", { headers })
     t.after(() => raw.socket.terminate())
-    await assert.rejects(raw.opened.then(() => raw.join()), /Unexpected server response: 403|socket closed/, headers.origin)
+    const joined = raw.opened.then(() => raw.join())
+    await assert.rejects(joined, /Unexpected server response: 403|socket closed/, headers.origin)
   }
   const welcome = [
     {},
@@ -231,7 +233,7 @@ test("the sync door is also at the root", async t => {
   await raw.stillServed()
 })
 
-test("a socket that never joins is closed with 4408", { ...beyondReference, ...ownServer }, async t => {
+test("a socket that never joins is closed with 4408", ownServerBeyondReference, async t => {
   const hasty = await startServer({ joinTimeout: "300ms", sweepEvery: "50ms" })
   t.after(() => hasty.close())
   const silent = await RawPeer.open(t, hasty.url)
@@ -240,7 +242,7 @@ test("a socket that never joins is closed with 4408", { ...beyondReference, ...o
   await joined.stillServed()
 })
 
-test("edits go on in a room that went to sleep between them", { ...beyondReference, ...ownServer }, async t => {
+test("edits go on in a room that went to sleep between them", ownServerBeyondReference, async t => {
   const drowsy = await startServer({ sleepAfter: "100ms", joinTimeout: "300ms", sweepEvery: "50ms" })
   t.after(() => drowsy.close())
   // The sweeper closed a socket that is older than the quiet of the room: it has been at the room as well.

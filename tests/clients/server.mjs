@@ -26,11 +26,14 @@ const running = new Set()
 // A story that fails must not leave a server behind.
 process.on("exit", () => running.forEach(child => child.kill("SIGKILL")))
 
-/** Options for a story the reference cannot tell. They are empty for the server under test: nothing is left out there. */
+/** Options for a story the reference cannot tell. Empty for the server under test: nothing is left out there. */
 export const beyondReference = process.env.ROUNDTABLE_REFERENCE ? { skip: "not in the reference server" } : {}
 
 /** Options for a story that needs a server of its own. */
 export const ownServer = process.env.ROUNDTABLE_URL ? { skip: "needs a server it may stop" } : {}
+
+/** Options for a story that needs a server of its own and that the reference cannot tell. */
+export const ownServerBeyondReference = { ...beyondReference, ...ownServer }
 
 /** Starts a server, or takes the one that ROUNDTABLE_URL names. */
 export async function startServer(settings = {}) {

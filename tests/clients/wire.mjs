@@ -142,6 +142,7 @@ export class RawPeer extends EventEmitter {
 }
 
 /** A sync message made by hand. */
-export function syncMessage({ heads = [], need = [], have = [{ lastSync: [], bloom: new Uint8Array() }], changes = [] }) {
-  return v2.Automerge.encodeSyncMessage({ heads, need, have, changes })
+export function syncMessage({ heads = [], changes = [] }) {
+  const have = [{ lastSync: [], bloom: new Uint8Array() }]
+  return v2.Automerge.encodeSyncMessage({ heads, need: [], have, changes })
 }
