@@ -82,6 +82,28 @@ fn a_compaction_in_the_midst_of_a_load_goes_unnoticed() {
     assert!(looks > 30, "{looks} looks are fewer than there are values");
 }
 
+/// A document comes into being in the midst of a load: it is absent or there, never damaged.
+#[test]
+fn a_first_change_in_the_midst_of_a_load_is_not_taken_for_damage() {
+    let mut looks = 0;
+    loop {
+        let (world, alpha) = (World::on(Interrupted::default()), document(1));
+        let (store, engine) = (world.store.clone(), world.engine.clone());
+        world.append(&alpha, 1..=2);
+        // Moved into the interruption, since a committer is stepped from one thread at a time.
+        let interruption = Box::new(move || world.settle());
+        *engine.interruption.lock().unwrap() = Some((looks, interruption));
+        if let Some(stored) = store.load(&alpha, None).expect("it loads") {
+            assert_whole(&stored, 2, &format!("born at look {looks}"));
+        }
+        if engine.interruption.lock().unwrap().take().is_some() {
+            break;
+        }
+        looks += 1;
+    }
+    assert_eq!(looks, 2, "an absent document is looked for twice");
+}
+
 /// The same with threads, one compaction after the other.
 fn readers_beside_compactions(engine: impl Engine + 'static) {
     let (store, committer) = Store::open(Arc::new(engine), StoreLimits::default()).unwrap();
