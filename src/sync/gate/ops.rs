@@ -6,8 +6,9 @@
 use automerge::{ActorId, Change, ExpandedChange, ObjType, Prop, ReadDoc, legacy};
 use legacy::{ElementId, Key, ObjectId, Op, OpId};
 
+use super::ahead::View;
 use super::refusal::{OperationFault as Fault, Refusal};
-use crate::document::crdt::{Action, Document, object_id, position};
+use crate::document::crdt::{Action, object_id, position};
 
 /// How sure the rules are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,9 @@ impl Verdict {
     }
 }
 
-pub(super) fn check(document: &Document, change: &Change, decoded: &ExpandedChange) -> Result<Verdict, Refusal> {
+pub(super) fn check(view: View<'_>, change: &Change, decoded: &ExpandedChange) -> Result<Verdict, Refusal> {
     let checked = Checked {
-        document,
+        view,
         author: change.actor_id(),
         start_op: change.start_op().get(),
         ops: &decoded.operations,
@@ -48,9 +49,9 @@ pub(super) fn check(document: &Document, change: &Change, decoded: &ExpandedChan
     Ok(verdict)
 }
 
-/// A change being checked against a document.
+/// A change being checked against what it will be applied to.
 struct Checked<'a> {
-    document: &'a Document,
+    view: View<'a>,
     author: &'a ActorId,
     start_op: u64,
     ops: &'a [Op],
@@ -81,7 +82,7 @@ impl Checked<'_> {
         self.backward(id, index)?;
         let kind = match self.own(id, index) {
             Some(op) => op.obj_type(),
-            None => self.document.object_type(&object_id(id)),
+            None => self.view.object_type(id),
         };
         kind.ok_or(Fault::UnknownObject)
     }
@@ -125,7 +126,7 @@ impl Checked<'_> {
                 let known = match self.own(id, index) {
                     Some(own) => own.insert && own.obj == op.obj,
                     None => self
-                        .document
+                        .view
                         .op(id)
                         .is_some_and(|known| known.insert && known.object == op.obj),
                 };
@@ -154,6 +155,7 @@ impl Checked<'_> {
         };
         // Nearly always they are what the key shows now. Concurrent edits may have been overwritten since.
         let shown = self
+            .view
             .document
             .automerge()
             .get_all(&object, Prop::Map(key.to_owned()))
@@ -188,7 +190,7 @@ impl Checked<'_> {
     }
 
     fn document_op_is_at(&self, id: &OpId, op: &Op) -> bool {
-        let known = self.document.op(id);
+        let known = self.view.op(id);
         known.is_some_and(|known| known.object == op.obj && known.place == op.key && known.action != Action::Delete)
     }
 
@@ -221,7 +223,7 @@ impl Checked<'_> {
                 Verdict::Unusual
             });
         }
-        let position = |text, element| position(self.document.automerge(), &object_id(text), element);
+        let position = |text, element| position(self.view.document.automerge(), &object_id(text), element);
         let in_order = match from {
             ElementId::Head => to.counter() < self.start_op,
             ElementId::Id(from) if self.own(from, index).is_some() => false,
@@ -253,6 +255,7 @@ mod tests {
     use super::super::craft::{actor, bent, person};
     use super::super::{Admission, GateLimits, admit};
     use super::*;
+    use crate::document::crdt::Document;
     use automerge::marks::{ExpandMark, Mark};
     use automerge::transaction::Transactable;
     use automerge::{AutoCommit, ROOT, ScalarValue};
