@@ -20,6 +20,7 @@ mod chunk;
 #[cfg(test)]
 mod craft;
 mod limits;
+mod marks;
 mod message;
 mod ops;
 mod refusal;

@@ -189,7 +189,7 @@ mod tests {
             }
         );
         assert_eq!(admit(&document, &second, &limits), Admission::Ready);
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         assert_eq!(admit(&document, &second, &limits), Admission::Known);
         assert_eq!(admit(&document, &third, &limits), Admission::Ready);
     }
@@ -225,7 +225,7 @@ mod tests {
     #[test]
     fn a_second_change_of_the_same_number_is_refused() {
         let (mut document, _, second) = begun();
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         let other = bent(&second, |says| says.time += 1);
         assert_eq!(
             refusal(&document, &other),
@@ -268,7 +268,7 @@ mod tests {
     #[test]
     fn an_actor_cannot_forget_its_own_changes() {
         let (mut document, _, second) = begun();
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         let amnesiac = bent(&second, |says| {
             says.seq = 3;
             says.deps.clear();
