@@ -13,7 +13,7 @@ import { watchPointer } from "./pointer"
 import { Presence, type Place } from "./presence"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
-import { addressInUrl, openTable } from "./start"
+import { addressInUrl, isTable, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { Table } from "./table"
 import { startTheme } from "./theme"
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   void drawSource()
   const [me, { repo, attempts }] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(repo, showMissing)
+  if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
   $("#missing").hidden = true
 
   const presence = new Presence(handle, me)
@@ -159,13 +160,16 @@ async function main(): Promise<void> {
   editor.element.addEventListener("keydown", event => keyboard.handle(event))
   // A key pressed while nothing has the focus goes to the table: the first key of a quick typist must not be lost.
   addEventListener("keydown", event => {
-    if (document.activeElement === document.body && !event.defaultPrevented) editor.focus()
+    if (document.activeElement !== document.body || event.defaultPrevented) return
+    editor.focus()
+    keyboard.handle(event)
   })
   watchPointer(grid, {
     selection,
     commit: undoable(commit),
     focus: () => editor.focus(),
     openEditor,
+    byFinger: finger => editor.byFinger(finger),
     toggle: undoable(() => sheet.toggle()),
     lastSpot,
   })
@@ -214,10 +218,11 @@ async function main(): Promise<void> {
 
 /**
  * The repository begins to sync with a new peer a moment after it says "peer", and sends presence only to peers it syncs
- * with. There is no event for that moment; two tries cover it, and heartbeats repair the rest.
+ * with; no event tells of that moment. So we say who we are soon, and once more for a machine that was slow.
  */
 function presenceSoon(presence: Presence): void {
   setTimeout(() => presence.connected(), 50)
+  setTimeout(() => presence.repeat(), 1000)
 }
 
 function showMissing(address: string): void {
