@@ -112,6 +112,16 @@ async function main(): Promise<void> {
       if (row >= 0 && col >= 0) grid.reveal({ row, col })
     })
   }
+  // A large paste is twenty changes in a row; adding everything up once after them is enough.
+  let counting = false
+  const countSoon = () => {
+    if (counting) return
+    counting = true
+    requestAnimationFrame(() => {
+      counting = false
+      drawCounts(table, selection)
+    })
+  }
   table.subscribe(change => {
     if (change.structure) {
       grid.setRows()
@@ -121,7 +131,7 @@ async function main(): Promise<void> {
     } else grid.redraw()
     if (change.remote) overlay.flash(change.cells)
     placeEditor()
-    drawCounts(table, selection)
+    countSoon()
     drawUndo(sheet)
   })
   presence.subscribe(drawPeople)
