@@ -25,12 +25,29 @@ mod documents;
 mod engines;
 #[path = "store/folder.rs"]
 mod folder;
+#[path = "store/places.rs"]
+mod places;
 #[path = "store/process.rs"]
 mod process;
 #[path = "store/random.rs"]
 mod random;
+#[path = "store/readers.rs"]
+mod readers;
 #[path = "store/snapshots.rs"]
 mod snapshots;
+
+/// Bounds that a test can hit.
+const SMALL: StoreLimits = StoreLimits {
+    queue_changes: 4,
+    queue_bytes: 1000,
+    batch_changes: 2,
+    batch_bytes: 1000,
+    snapshots: 1,
+};
+
+fn need(changes: usize, bytes: usize) -> Need {
+    Need { changes, bytes }
+}
 
 /// What callbacks said, in order: the number of the last change and whether it was flushed.
 type Outcomes = Arc<Mutex<Vec<(u64, Result<(), Arc<StoreFailure>>)>>>;

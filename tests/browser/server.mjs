@@ -31,10 +31,6 @@ export class Server {
     return server
   }
 
-  get killable() {
-    return this.#data !== undefined
-  }
-
   async start() {
     const args = ["serve", "--listen", this.#listen, "--data", path.join(this.#data, "data")]
     const child = spawn(process.env.ROUNDTABLE_BIN, args, { stdio: ["ignore", "pipe", "pipe"] })

@@ -1,27 +1,14 @@
-//! Group commit: the order of things, failures, places.
+//! Group commit: one batch for many, the order of things, failures.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::mpsc::channel;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 
+use roundtable::store::engine::{Batch, Engine, EngineError, KeyRange, Scan};
 use roundtable::store::memory::{MemoryEngine, Survives};
-use roundtable::store::{
-    Append, Need, NoPlace, Progress, SnapshotError, Status, Store, StoreFailure, StoreLimits, StoredChange,
-};
+use roundtable::store::{Append, NoPlace, Progress, SnapshotError, Status, StoreFailure, StoreLimits, StoredChange};
 
-use crate::{World, append_at, assert_whole, change, document, reserve, snapshot};
-
-const SMALL: StoreLimits = StoreLimits {
-    queue_changes: 4,
-    queue_bytes: 1000,
-    batch_changes: 2,
-    batch_bytes: 1000,
-    snapshots: 1,
-};
-
-fn need(changes: usize, bytes: usize) -> Need {
-    Need { changes, bytes }
-}
+use crate::{SMALL, World, append_at, assert_whole, change, document, need, reserve, snapshot};
 
 #[test]
 fn many_rooms_share_one_batch_and_one_sync_and_are_told_in_order() {
@@ -144,6 +131,56 @@ fn after_a_failed_sync_the_store_is_read_only_and_reads_go_on() {
     assert!(matches!(refused, Err(SnapshotError::Failed(_))), "{refused:?}");
 }
 
+/// An engine whose sync fails once and then seems well again, as the kernel does after it dropped dirty pages.
+#[derive(Clone, Default)]
+struct Forgetful {
+    memory: MemoryEngine,
+    failing: Arc<AtomicBool>,
+}
+
+impl Engine for Forgetful {
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        self.memory.apply(batch)
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        match self.failing.swap(false, SeqCst) {
+            true => Err(EngineError::Refused("the pages are gone".into())),
+            false => self.memory.sync(),
+        }
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.memory.get(key)
+    }
+
+    fn scan(&self, range: &KeyRange) -> Scan<'_> {
+        self.memory.scan(range)
+    }
+}
+
+#[test]
+fn a_failed_sync_is_not_tried_again() {
+    let limits = StoreLimits {
+        batch_changes: 1,
+        ..StoreLimits::default()
+    };
+    let world = World::bounded(Forgetful::default(), limits);
+    world.append(&document(1), [1]);
+    world.settle();
+    let syncs = world.engine.memory.syncs();
+    world.engine.failing.store(true, SeqCst);
+    for number in 2..=4 {
+        world.append(&document(1), [number]);
+    }
+    for _ in 2..=4 {
+        assert_eq!(world.committer.step(), Progress::Failed { items: 1 });
+    }
+    assert_eq!(world.engine.memory.syncs(), syncs);
+    assert_eq!(world.flushed(), [1]);
+    assert_eq!(world.load(&document(1)).unwrap().last_number, 1);
+}
+
 /// A failed apply may leave any part of the batch in sled's memory.
 #[test]
 fn a_half_applied_batch_is_not_read() {
@@ -191,144 +228,6 @@ fn what_was_told_durable_survives_the_loss_of_everything_unsynced() {
             }
         }
     }
-}
-
-#[test]
-fn the_queue_is_bounded_by_changes_and_by_bytes() {
-    let world = World::bounded(MemoryEngine::new(), SMALL);
-    let first = world.store.try_reserve(need(3, 10)).unwrap();
-    assert!(
-        matches!(world.store.try_reserve(need(2, 10)), Err(NoPlace::Full)),
-        "by changes"
-    );
-    assert!(
-        matches!(world.store.try_reserve(need(1, 991)), Err(NoPlace::Full)),
-        "by bytes"
-    );
-    let second = world.store.try_reserve(need(1, 990)).unwrap();
-    assert!(matches!(world.store.try_reserve(need(0, 1)), Err(NoPlace::Full)));
-    drop(second);
-
-    // A place is held until its changes are flushed, and no longer.
-    append_at(&world.store, first, &document(1), vec![change(1)], &world.outcomes);
-    assert!(matches!(world.store.try_reserve(need(2, 1)), Err(NoPlace::Full)));
-    world.settle();
-    drop(world.store.try_reserve(need(4, 1000)).unwrap());
-}
-
-#[test]
-fn an_item_larger_than_the_bound_gets_through_alone() {
-    let world = World::bounded(MemoryEngine::new(), SMALL);
-    let small = reserve(&world.store);
-    assert!(matches!(world.store.try_reserve(need(1, 5000)), Err(NoPlace::Full)));
-    assert!(matches!(world.store.try_reserve(need(9, 1)), Err(NoPlace::Full)));
-    drop(small);
-    let large = world.store.try_reserve(need(9, 5000)).unwrap();
-    assert!(matches!(world.store.try_reserve(need(1, 1)), Err(NoPlace::Full)));
-    drop(large);
-    drop(reserve(&world.store));
-}
-
-/// A large one in front of small ones is not starved by them.
-#[tokio::test]
-async fn whoever_waits_for_a_place_gets_it_in_turn() {
-    let world = World::bounded(MemoryEngine::new(), SMALL);
-    append_at(
-        &world.store,
-        reserve(&world.store),
-        &document(1),
-        vec![change(1)],
-        &world.outcomes,
-    );
-    let large = tokio::spawn({
-        let store = world.store.clone();
-        async move { store.reserve(need(1, 1000)).await.map(drop) }
-    });
-    tokio::task::yield_now().await;
-    let small = tokio::spawn({
-        let store = world.store.clone();
-        async move { store.reserve(need(1, 1)).await }
-    });
-    tokio::task::yield_now().await;
-    assert!(!large.is_finished() && !small.is_finished());
-    assert!(
-        matches!(world.store.try_reserve(need(1, 1)), Err(NoPlace::Full)),
-        "nor does a try overtake"
-    );
-    assert_eq!(world.committer.step(), Progress::Flushed { items: 1 });
-    large.await.unwrap().unwrap();
-    drop(small.await.unwrap().unwrap());
-}
-
-#[tokio::test]
-async fn whoever_waits_for_a_place_is_woken_by_a_failure_and_by_closing() {
-    let waiting = |world: &World<MemoryEngine>| {
-        let store = world.store.clone();
-        tokio::spawn(async move { store.reserve(need(4, 1)).await.map(drop) })
-    };
-    let world = World::bounded(MemoryEngine::new(), SMALL);
-    world.append(&document(1), [1]);
-    let waiter = waiting(&world);
-    tokio::task::yield_now().await;
-    world.engine.fail_apply_after(0);
-    world.committer.step();
-    let outcome = waiter.await.unwrap();
-    assert!(
-        matches!(&outcome, Err(NoPlace::ReadOnly(why)) if matches!(**why, StoreFailure::Apply(_))),
-        "{outcome:?}"
-    );
-
-    let world = World::bounded(MemoryEngine::new(), SMALL);
-    world.append(&document(1), [1]);
-    let waiter = waiting(&world);
-    tokio::task::yield_now().await;
-    world.store.close();
-    let outcome = waiter.await.unwrap();
-    assert!(
-        matches!(&outcome, Err(NoPlace::ReadOnly(why)) if matches!(**why, StoreFailure::Closed)),
-        "{outcome:?}"
-    );
-    let refused = world.store.try_reserve(need(1, 1)).map(drop);
-    assert!(
-        matches!(&refused, Err(NoPlace::ReadOnly(why)) if matches!(**why, StoreFailure::Closed)),
-        "{refused:?}"
-    );
-}
-
-#[test]
-fn a_closed_store_flushes_what_it_took_and_ends() {
-    let world = World::new();
-    world.append(&document(1), [1]);
-    let place = reserve(&world.store);
-    world.store.close();
-    assert_eq!(world.committer.step(), Progress::Flushed { items: 1 });
-    assert_eq!(
-        world.committer.step(),
-        Progress::Idle,
-        "an append can still come with the place"
-    );
-    append_at(&world.store, place, &document(1), vec![change(2)], &world.outcomes);
-    assert_eq!(world.committer.step(), Progress::Flushed { items: 1 });
-    assert_eq!(world.committer.step(), Progress::Ended);
-    assert_eq!(world.flushed(), [1, 2]);
-}
-
-#[test]
-fn the_thread_ends_when_the_last_handle_goes() {
-    let (store, committer) = Store::open(Arc::new(MemoryEngine::new()), StoreLimits::default()).unwrap();
-    let thread = std::thread::spawn(move || committer.run());
-    let (sender, told) = channel();
-    let other = store.clone();
-    drop(store);
-    let append = Append {
-        document: document(1),
-        changes: vec![change(1)],
-        flushed: Box::new(move |outcome| sender.send(outcome.is_ok()).unwrap()),
-    };
-    other.append(reserve(&other), append);
-    assert!(told.recv().unwrap());
-    drop(other);
-    thread.join().unwrap();
 }
 
 #[tokio::test]

@@ -10,7 +10,6 @@ const RETRY_MS = 1500
 
 export interface Connection {
   repo: Repo
-  adapter: WebSocketClientAdapter
   /** Emits `failed` whenever an attempt to reach the server came to nothing. */
   attempts: EventTarget
 }
@@ -20,19 +19,13 @@ export async function connect(): Promise<Connection> {
   const url = new URL("/sync", location.href)
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:"
   const attempts = new EventTarget()
-  const adapter = new WatchedAdapter(attempts, url.href, RETRY_MS)
-  const repo = new Repo({ network: [adapter], storage: new IndexedDBStorageAdapter("roundtable"), saveDebounceRate: 50 })
-  return { repo, adapter, attempts }
-}
-
-/** The plain adapter, watched: it tells nobody when it cannot connect, and a page that says "Connecting" for ever lies. */
-class WatchedAdapter extends WebSocketClientAdapter {
-  constructor(attempts: EventTarget, url: string, retryMs: number) {
-    super(url, retryMs)
-    const closed = this.onClose
-    this.onClose = () => {
-      attempts.dispatchEvent(new Event("failed"))
-      closed()
-    }
+  const adapter = new WebSocketClientAdapter(url.href, RETRY_MS)
+  // The adapter tells nobody when it cannot connect, and a page that says "Connecting" for ever lies.
+  const closed = adapter.onClose
+  adapter.onClose = () => {
+    attempts.dispatchEvent(new Event("failed"))
+    closed()
   }
+  const repo = new Repo({ network: [adapter], storage: new IndexedDBStorageAdapter("roundtable"), saveDebounceRate: 50 })
+  return { repo, attempts }
 }

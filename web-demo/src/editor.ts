@@ -54,9 +54,18 @@ export class Editor {
     return this.element.value
   }
 
+  /** With a finger the on-screen keyboard comes only when the editor opens; the field holds the focus all the same. */
+  byFinger(finger: boolean): void {
+    if (this.#mode === "idle") this.element.inputMode = finger ? "none" : ""
+  }
+
   /** Opens with a text to correct. */
   open(text: string): void {
     this.#mode = "edit"
+    if (this.element.inputMode === "none") {
+      this.element.inputMode = ""
+      this.element.blur() // the keyboard is decided when a field gets the focus
+    }
     this.element.value = text
     this.element.classList.add("open")
     this.focus()

@@ -30,6 +30,7 @@ export class Grid {
   /** Lies over the cells inside what scrolls, so that boxes and the editor move with the cells by themselves. */
   readonly overlay = document.createElement("div")
   #lefts: number[] = []
+  #shownColumns = ""
   #scrollY: HTMLElement | null = null
   #scrollX: HTMLElement | null = null
 
@@ -83,6 +84,10 @@ export class Grid {
   }
 
   setColumns(): void {
+    const shown = JSON.stringify(this.model.cols())
+    // New rows come with every structure change; columns hardly ever, and laying them out anew costs a frame.
+    if (shown === this.#shownColumns) return
+    this.#shownColumns = shown
     let left = 0
     this.#lefts = this.model.cols().map(column => (left += column.width) - column.width)
     this.#lefts.push(left)

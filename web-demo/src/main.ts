@@ -13,7 +13,7 @@ import { watchPointer } from "./pointer"
 import { Presence, type Place } from "./presence"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
-import { addressInUrl, openTable } from "./start"
+import { addressInUrl, isTable, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { Table } from "./table"
 import { startTheme } from "./theme"
@@ -26,6 +26,7 @@ async function main(): Promise<void> {
   void drawSource()
   const [me, { repo, attempts }] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(repo, showMissing)
+  if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
   $("#missing").hidden = true
 
   const presence = new Presence(handle, me)
@@ -111,6 +112,16 @@ async function main(): Promise<void> {
       if (row >= 0 && col >= 0) grid.reveal({ row, col })
     })
   }
+  // A large paste is twenty changes in a row; adding everything up once after them is enough.
+  let counting = false
+  const countSoon = () => {
+    if (counting) return
+    counting = true
+    requestAnimationFrame(() => {
+      counting = false
+      drawCounts(table, selection)
+    })
+  }
   table.subscribe(change => {
     if (change.structure) {
       grid.setRows()
@@ -120,7 +131,7 @@ async function main(): Promise<void> {
     } else grid.redraw()
     if (change.remote) overlay.flash(change.cells)
     placeEditor()
-    drawCounts(table, selection)
+    countSoon()
     drawUndo(sheet)
   })
   presence.subscribe(drawPeople)
@@ -159,13 +170,16 @@ async function main(): Promise<void> {
   editor.element.addEventListener("keydown", event => keyboard.handle(event))
   // A key pressed while nothing has the focus goes to the table: the first key of a quick typist must not be lost.
   addEventListener("keydown", event => {
-    if (document.activeElement === document.body && !event.defaultPrevented) editor.focus()
+    if (document.activeElement !== document.body || event.defaultPrevented) return
+    editor.focus()
+    keyboard.handle(event)
   })
   watchPointer(grid, {
     selection,
     commit: undoable(commit),
     focus: () => editor.focus(),
     openEditor,
+    byFinger: finger => editor.byFinger(finger),
     toggle: undoable(() => sheet.toggle()),
     lastSpot,
   })
@@ -214,10 +228,11 @@ async function main(): Promise<void> {
 
 /**
  * The repository begins to sync with a new peer a moment after it says "peer", and sends presence only to peers it syncs
- * with. There is no event for that moment; two tries cover it, and heartbeats repair the rest.
+ * with; no event tells of that moment. So we say who we are soon, and once more for a machine that was slow.
  */
 function presenceSoon(presence: Presence): void {
   setTimeout(() => presence.connected(), 50)
+  setTimeout(() => presence.repeat(), 1000)
 }
 
 function showMissing(address: string): void {

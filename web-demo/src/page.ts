@@ -91,8 +91,13 @@ export function drawCounts(table: Table, selection: Selection): void {
   summary.textContent = selection.isSingle ? "" : summarise(table, selection)
 }
 
+/** Beyond this the sum would cost more than a frame with every key; then only the size is told. */
+const MAX_SUMMED = 100_000
+
 function summarise(table: Table, selection: Selection): string {
   const { rows, columns } = selection.ids()
+  const size = `${COUNT.format(rows.length)} × ${columns.length} selected`
+  if (rows.length * columns.length > MAX_SUMMED) return size
   let filled = 0
   let numbers = 0
   let sum = 0
@@ -106,7 +111,7 @@ function summarise(table: Table, selection: Selection): string {
       }
     }
   }
-  const parts = [`${COUNT.format(rows.length)} × ${columns.length} selected`, `${COUNT.format(filled)} filled`]
+  const parts = [size, `${COUNT.format(filled)} filled`]
   if (numbers > 0) parts.push(`sum ${SUM.format(sum)}`, `average ${SUM.format(sum / numbers)}`)
   return parts.join("  ·  ")
 }

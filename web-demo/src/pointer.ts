@@ -9,6 +9,8 @@ export interface PointerActions {
   commit(): void
   focus(): void
   openEditor(): void
+  /** A finger does not want the on-screen keyboard for merely selecting a cell. */
+  byFinger(finger: boolean): void
   toggle(): void
   lastSpot(): Spot
 }
@@ -22,12 +24,21 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
     if (target.closest(".editor") || !target.closest('revogr-data[type="rgRow"]')) return
     if (!target.closest(".check")) act.openEditor()
   })
-  // A finger scrolls; only a tap selects, and a tap on the selected cell edits it.
+  // A finger scrolls; only a tap selects, and a tap on the cell that was selected before it edits it. The browser makes
+  // a mouse press out of a tap, so what was selected before must be looked up when the finger comes down.
+  let tapped = { finger: false, again: false }
+  element.addEventListener(
+    "pointerdown",
+    event => {
+      const { active } = act.selection
+      const spot = grid.spotAt(event.clientX, event.clientY)
+      tapped = { finger: event.pointerType === "touch", again: spot.row === active.row && spot.col === active.col }
+      act.byFinger(tapped.finger)
+    },
+    true,
+  )
   element.addEventListener("click", event => {
-    if ((event as PointerEvent).pointerType !== "touch" || !inCells(event)) return
-    const { active } = act.selection
-    const spot = grid.spotAt(event.clientX, event.clientY)
-    if (spot.row === active.row && spot.col === active.col) act.openEditor()
+    if (tapped.finger && tapped.again && inCells(event) && !(event.target as HTMLElement).closest(".check, .editor")) act.openEditor()
   })
 
   function press(event: MouseEvent): void {

@@ -53,7 +53,7 @@ export class Presence {
     for (const event of ["update", "snapshot", "goodbye", "pruning"] as const) this.#channel.on(event, changed)
     // A page that goes says so: the server does too when the socket closes, but this one is there first.
     addEventListener("pagehide", () => this.#channel.stop())
-    addEventListener("pageshow", event => event.persisted && !this.#away && this.#start())
+    addEventListener("pageshow", event => (event as PageTransitionEvent).persisted && !this.#away && this.#start())
   }
 
   get user(): Me {
@@ -70,6 +70,12 @@ export class Presence {
     this.#channel.stop()
     this.#start()
     this.#notify()
+  }
+
+  /** Says everything once more, for whoever did not hear it. */
+  repeat(): void {
+    if (this.#away || !this.#channel.running) return
+    for (const channel of ["user", "cursor", "selection", "typing"] as const) this.#send(channel, this.#state[channel])
   }
 
   /** The server is gone: the others stay on the page, greyed, for we do not know what they do. */

@@ -3,6 +3,7 @@
 import { isValidAutomergeUrl, type AutomergeUrl, type DocHandle, type Repo } from "@automerge/automerge-repo/slim"
 import { createSample } from "./sample"
 import type { TableDoc } from "./schema"
+import { plain } from "./values"
 
 export function addressInUrl(): AutomergeUrl | null {
   const hash = decodeURIComponent(location.hash.slice(1))
@@ -26,6 +27,12 @@ export async function openTable(repo: Repo, waiting: (address: string) => void):
   const handle = await createSample(repo)
   history.replaceState(null, "", `#${handle.url}`)
   return handle
+}
+
+/** Anybody can make a document of any shape under such an address. */
+export function isTable(handle: DocHandle<TableDoc>): boolean {
+  const doc = handle.doc() as Partial<TableDoc> | undefined
+  return plain(doc?.type) === "table" && typeof doc?.columns === "object" && typeof doc.blocks === "object"
 }
 
 async function find(repo: Repo, address: AutomergeUrl, waiting: (address: string) => void): Promise<DocHandle<TableDoc>> {

@@ -193,7 +193,8 @@ export class Table implements Model {
     const placed: Placed[] = []
     for (const block of Object.values(doc.blocks ?? {})) {
       for (const [id, row] of Object.entries(block)) {
-        if (!row.deleted) placed.push({ id, order: plain(row.order) })
+        // Whoever has the address may write anything into the document; what is no row is not shown.
+        if (typeof row === "object" && row !== null && !row.deleted) placed.push({ id, order: plain(row.order) })
       }
     }
     this.#rows = placed.sort(byOrder).map(row => row.id)

@@ -118,18 +118,20 @@ impl Document {
         self.split.grew(change);
     }
 
-    /// Applies a change to a copy, saves the copy, loads it again, and says whether it came back the same.
+    /// Applies a change (after those `ahead` of it) to a copy, saves the copy, loads it again, and says whether it came back the same.
     ///
     /// It costs as much as loading the document. For changes that no cheap rule decides: marks around deleted text, changes
     /// made on an old version.
-    pub fn try_on_a_copy(&self, change: &Change) -> Result<(), Poisoned> {
+    pub fn try_on_a_copy(&self, ahead: &[Change], change: &Change) -> Result<(), Poisoned> {
         let poisoned = |why: String| Poisoned {
             changes: vec![change.hash()],
             why,
         };
         let tried = caught(|| {
             let mut copy = self.automerge.clone();
-            copy.apply_changes([change.clone()])?;
+            for change in ahead.iter().chain([change]) {
+                copy.apply_changes([change.clone()])?;
+            }
             let reloaded = Automerge::load(&copy.save_nocompress())?;
             Ok::<_, AutomergeError>(reloaded.get_heads() == copy.get_heads())
         });

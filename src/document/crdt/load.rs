@@ -64,11 +64,13 @@ impl Document {
             document,
             snapshot,
             taken: Vec::new(),
+            waiting: Vec::new(),
             quarantined: Vec::new(),
         };
         for (index, bytes) in tail.into_iter().enumerate() {
-            loading.take(index, bytes.as_ref())?;
+            loading.read(index, bytes.as_ref())?;
         }
+        loading.apply_waiting()?;
         let Loading {
             mut document,
             taken,
@@ -89,11 +91,16 @@ struct Loading<'a> {
     snapshot: Option<&'a [u8]>,
     /// The changes applied so far, to make the document again when a later one spoils it.
     taken: Vec<Change>,
+    /// Read and not yet applied, with their places in the tail: runs on one text go in together.
+    waiting: Vec<(usize, Change)>,
     quarantined: Vec<Quarantined>,
 }
 
+/// How many changes wait before they are applied.
+const MAX_WAITING: usize = 256;
+
 impl Loading<'_> {
-    fn take(&mut self, index: usize, bytes: &[u8]) -> Result<(), LoadError> {
+    fn read(&mut self, index: usize, bytes: &[u8]) -> Result<(), LoadError> {
         let read = caught(|| Change::try_from(bytes));
         let change = match read.unwrap_or_else(|panic| Err(automerge::LoadChangeError::Parse(panic.into()))) {
             Ok(change) => change,
@@ -102,10 +109,36 @@ impl Loading<'_> {
                 return Ok(());
             }
         };
-        let hash = change.hash();
-        if self.document.has(&hash) {
+        if !self.has(&change.hash()) {
+            self.waiting.push((index, change));
+        }
+        if self.waiting.len() < MAX_WAITING {
+            Ok(())
+        } else {
+            self.apply_waiting()
+        }
+    }
+
+    fn has(&self, hash: &ChangeHash) -> bool {
+        self.document.has(hash) || self.waiting.iter().any(|(_, change)| change.hash() == *hash)
+    }
+
+    /// Applies what waits: all of it if it goes well, else one by one, to find what is at fault.
+    fn apply_waiting(&mut self) -> Result<(), LoadError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let changes: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
+        if self.document.apply(&changes).is_ok() {
+            self.taken.extend(changes);
             return Ok(());
         }
+        self.make_again()?;
+        waiting
+            .into_iter()
+            .try_for_each(|(index, change)| self.take(index, change))
+    }
+
+    fn take(&mut self, index: usize, change: Change) -> Result<(), LoadError> {
+        let hash = change.hash();
         if let Some(missing) = self.document.missing(change.deps()).first() {
             self.set_aside(index, Some(hash), QuarantineReason::BuildsOn(*missing));
             return Ok(());

@@ -7,6 +7,7 @@
 
 use automerge::{Change, ChangeHash};
 
+use super::ahead::{Ahead, View};
 use super::limits::GateLimits;
 use super::ops::{self, Verdict};
 use super::refusal::Refusal;
@@ -36,28 +37,33 @@ pub enum Admission {
 ///
 /// `Ready` holds for the document as it is: after any other change was applied, ask again.
 pub fn admit(document: &Document, change: &Change, limits: &GateLimits) -> Admission {
-    if document.has(&change.hash()) {
+    admit_after(document, &Ahead::default(), change, limits)
+}
+
+/// Like [`admit`], for the document as it will be when what is ahead has been applied.
+pub fn admit_after(document: &Document, ahead: &Ahead, change: &Change, limits: &GateLimits) -> Admission {
+    let view = View { document, ahead };
+    if view.has(&change.hash()) {
         return Admission::Known;
     }
-    let missing = document.missing(change.deps());
+    let missing: Vec<ChangeHash> = change.deps().iter().filter(|dep| !view.has(dep)).copied().collect();
     if !missing.is_empty() {
         return Admission::Aside { missing };
     }
-    match check(document, change, limits) {
+    match check(view, change, limits) {
         Ok(()) => Admission::Ready,
         Err(why) => Admission::Refused(why),
     }
 }
 
-fn check(document: &Document, change: &Change, limits: &GateLimits) -> Result<(), Refusal> {
+fn check(view: View<'_>, change: &Change, limits: &GateLimits) -> Result<(), Refusal> {
     check_dependencies(change)?;
-    check_sequence(document, change)?;
-    let mut verdict = check_counters(document, change, limits)?;
+    check_sequence(view, change)?;
+    let verdict = check_counters(view, change, limits)?;
     let decoded = caught(|| change.decode()).map_err(Refusal::Panicked)?;
     // Reading the document must not panic; if it does after all, this change is not taken and nothing has happened.
-    let of_ops = caught(|| ops::check(document, change, &decoded)).map_err(Refusal::Panicked)??;
-    verdict = verdict.or(of_ops);
-    let estimate = document.apply_peak(change);
+    let verdict = verdict.or(caught(|| ops::check(view, change, &decoded)).map_err(Refusal::Panicked)??);
+    let estimate = view.document.apply_peak(change);
     if estimate > limits.apply_peak_bytes {
         let limit = limits.apply_peak_bytes;
         return Err(Refusal::TooLarge {
@@ -68,9 +74,10 @@ fn check(document: &Document, change: &Change, limits: &GateLimits) -> Result<()
     }
     match verdict {
         Verdict::Ordinary => Ok(()),
-        Verdict::Unusual => document
-            .try_on_a_copy(change)
-            .map_err(|Poisoned { why, .. }| Refusal::Unfaithful(why)),
+        Verdict::Unusual => {
+            let tried = view.document.try_on_a_copy(view.ahead.changes(), change);
+            tried.map_err(|Poisoned { why, .. }| Refusal::Unfaithful(why))
+        }
     }
 }
 
@@ -83,9 +90,9 @@ fn check_dependencies(change: &Change) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn check_sequence(document: &Document, change: &Change) -> Result<(), Refusal> {
+fn check_sequence(view: View<'_>, change: &Change) -> Result<(), Refusal> {
     let (actor, seq) = (change.actor_id(), change.seq());
-    let last = document.tip(actor).map_or(0, |tip| tip.seq);
+    let last = view.tip(actor).map_or(0, |tip| tip.seq);
     if seq == 0 || seq > last + 1 {
         return Err(Refusal::SequenceGap {
             actor: actor.clone(),
@@ -105,30 +112,27 @@ fn check_sequence(document: &Document, change: &Change) -> Result<(), Refusal> {
     if change.timestamp().unsigned_abs() > FURTHEST_TIME {
         return Err(Refusal::Time(change.timestamp()));
     }
-    let unknown = change
-        .other_actor_ids()
-        .iter()
-        .find(|other| document.tip(other).is_none());
+    let unknown = change.other_actor_ids().iter().find(|other| view.tip(other).is_none());
     unknown.map_or(Ok(()), |unknown| Err(Refusal::UnknownActor(unknown.clone())))
 }
 
 /// Operation ids must not repeat, and a reloaded document takes a change to begin right after all it builds on.
-fn check_counters(document: &Document, change: &Change, limits: &GateLimits) -> Result<Verdict, Refusal> {
+fn check_counters(view: View<'_>, change: &Change, limits: &GateLimits) -> Result<Verdict, Refusal> {
     let start = change.start_op().get();
     let below = change
         .deps()
         .iter()
-        .filter_map(|dep| document.max_op_of(dep))
+        .filter_map(|dep| view.max_op_of(dep))
         .max()
         .unwrap_or(0);
-    let own = document.tip(change.actor_id()).map_or(0, |tip| tip.max_op);
+    let own = view.tip(change.actor_id()).map_or(0, |tip| tip.max_op);
     // An actor's change builds, however indirectly, on the one before it. One that does not would overlap it: a saved
     // document does not keep where changes begin, the library infers it from what they build on.
     if own > below {
         return Err(Refusal::ForgetsItself { own, below });
     }
     let least = below + 1;
-    let most = (document.max_op() + limits.counter_gap).min(HIGHEST_COUNTER.saturating_sub(change.len() as u64));
+    let most = (view.max_op() + limits.counter_gap).min(HIGHEST_COUNTER.saturating_sub(change.len() as u64));
     if start < least || start > most {
         return Err(Refusal::StartOp { start, least, most });
     }
@@ -185,7 +189,7 @@ mod tests {
             }
         );
         assert_eq!(admit(&document, &second, &limits), Admission::Ready);
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         assert_eq!(admit(&document, &second, &limits), Admission::Known);
         assert_eq!(admit(&document, &third, &limits), Admission::Ready);
     }
@@ -221,7 +225,7 @@ mod tests {
     #[test]
     fn a_second_change_of_the_same_number_is_refused() {
         let (mut document, _, second) = begun();
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         let other = bent(&second, |says| says.time += 1);
         assert_eq!(
             refusal(&document, &other),
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn an_actor_cannot_forget_its_own_changes() {
         let (mut document, _, second) = begun();
-        document.apply(&[second.clone()]).unwrap();
+        document.apply(std::slice::from_ref(&second)).unwrap();
         let amnesiac = bent(&second, |says| {
             says.seq = 3;
             says.deps.clear();
@@ -337,5 +341,38 @@ mod tests {
             Admission::Refused(Refusal::TooLarge { .. })
         ));
         assert_eq!(admit(&document, &fill, &GateLimits::default()), Admission::Ready);
+    }
+
+    /// Fifty keystrokes, each on the one before, are admitted before the first is applied.
+    #[test]
+    fn what_builds_on_admitted_changes_is_admitted_before_they_are_applied() {
+        let mut alice = person(1);
+        let mut document = Document::empty(actor(9));
+        document.apply(&alice.get_changes(&[])).unwrap();
+        let text = alice.put_object(ROOT, "text", automerge::ObjType::Text).unwrap();
+        for index in 0..50 {
+            alice.splice_text(&text, index, 0, "x").unwrap();
+            if index % 7 == 6 {
+                alice.splice_text(&text, index, 1, "").unwrap();
+                alice.splice_text(&text, index, 0, "y").unwrap();
+            }
+            alice.commit();
+        }
+        let mut ahead = Ahead::default();
+        for change in alice.get_changes(&document.heads()) {
+            let before = admit(&document, &change, &GateLimits::default());
+            assert_eq!(matches!(before, Admission::Ready), ahead.changes().is_empty());
+            assert_eq!(
+                admit_after(&document, &ahead, &change, &GateLimits::default()),
+                Admission::Ready
+            );
+            ahead.push(change.clone());
+            assert_eq!(
+                admit_after(&document, &ahead, &change, &GateLimits::default()),
+                Admission::Known
+            );
+        }
+        document.apply(ahead.changes()).unwrap();
+        assert_eq!(document.heads(), alice.get_heads());
     }
 }

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 /// How much of everything one message or change may carry or become.
 ///
-/// The defaults take a 64 MiB message, a one-change import of 50,000 rows by 10 columns, a document of 500,000 changes; and
-/// they keep the worst message that passes to about a gigabyte of memory while it is being read.
+/// The defaults take a 64 MiB message, a one-change import of 50,000 rows by 10 columns, a document of 500,000 changes. The
+/// dearest change that passes, 750,000 operations in 180 bytes, takes 260 MB to read and 340 MB to apply.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GateLimits {

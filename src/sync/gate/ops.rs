@@ -6,8 +6,9 @@
 use automerge::{ActorId, Change, ExpandedChange, ObjType, Prop, ReadDoc, legacy};
 use legacy::{ElementId, Key, ObjectId, Op, OpId};
 
+use super::ahead::View;
 use super::refusal::{OperationFault as Fault, Refusal};
-use crate::document::crdt::{Action, Document, object_id, position};
+use crate::document::crdt::{Action, object_id};
 
 /// How sure the rules are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,9 +25,9 @@ impl Verdict {
     }
 }
 
-pub(super) fn check(document: &Document, change: &Change, decoded: &ExpandedChange) -> Result<Verdict, Refusal> {
+pub(super) fn check(view: View<'_>, change: &Change, decoded: &ExpandedChange) -> Result<Verdict, Refusal> {
     let checked = Checked {
-        document,
+        view,
         author: change.actor_id(),
         start_op: change.start_op().get(),
         ops: &decoded.operations,
@@ -48,17 +49,17 @@ pub(super) fn check(document: &Document, change: &Change, decoded: &ExpandedChan
     Ok(verdict)
 }
 
-/// A change being checked against a document.
-struct Checked<'a> {
-    document: &'a Document,
+/// A change being checked against what it will be applied to.
+pub(super) struct Checked<'a> {
+    pub(super) view: View<'a>,
     author: &'a ActorId,
-    start_op: u64,
-    ops: &'a [Op],
+    pub(super) start_op: u64,
+    pub(super) ops: &'a [Op],
 }
 
 impl Checked<'_> {
     /// The operation of this very change with this id, if `id` is one of those before `index`.
-    fn own(&self, id: &OpId, index: usize) -> Option<&Op> {
+    pub(super) fn own(&self, id: &OpId, index: usize) -> Option<&Op> {
         if id.actor() != self.author {
             return None;
         }
@@ -81,7 +82,7 @@ impl Checked<'_> {
         self.backward(id, index)?;
         let kind = match self.own(id, index) {
             Some(op) => op.obj_type(),
-            None => self.document.object_type(&object_id(id)),
+            None => self.view.object_type(id),
         };
         kind.ok_or(Fault::UnknownObject)
     }
@@ -125,7 +126,7 @@ impl Checked<'_> {
                 let known = match self.own(id, index) {
                     Some(own) => own.insert && own.obj == op.obj,
                     None => self
-                        .document
+                        .view
                         .op(id)
                         .is_some_and(|known| known.insert && known.object == op.obj),
                 };
@@ -154,6 +155,7 @@ impl Checked<'_> {
         };
         // Nearly always they are what the key shows now. Concurrent edits may have been overwritten since.
         let shown = self
+            .view
             .document
             .automerge()
             .get_all(&object, Prop::Map(key.to_owned()))
@@ -188,54 +190,8 @@ impl Checked<'_> {
     }
 
     fn document_op_is_at(&self, id: &OpId, op: &Op) -> bool {
-        let known = self.document.op(id);
+        let known = self.view.op(id);
         known.is_some_and(|known| known.object == op.obj && known.place == op.key && known.action != Action::Delete)
-    }
-
-    /// A mark is one operation where it begins and the next where it ends.
-    fn mark_begin(&self, op: &Op, index: usize) -> Verdict {
-        let next = self.ops.get(index + 1);
-        let ended = next.is_some_and(|next| matches!(next.action, legacy::OpType::MarkEnd(_)) && next.obj == op.obj);
-        if ended { Verdict::Ordinary } else { Verdict::Unusual }
-    }
-
-    /// The end must come after the beginning in the text, or the saved document does not load. Elements whose order the
-    /// cursors do not tell (deleted ones, or new ones of this change) are left to the trial.
-    fn mark_end(&self, op: &Op, index: usize) -> Result<Verdict, Fault> {
-        let begin = index.checked_sub(1).and_then(|before| self.ops.get(before));
-        let begin = begin.filter(|begin| matches!(begin.action, legacy::OpType::MarkBegin(_)) && begin.obj == op.obj);
-        let Some(begin) = begin else {
-            return Err(Fault::LoneMarkEnd);
-        };
-        let (Key::Seq(from), Key::Seq(to)) = (&begin.key, &op.key) else {
-            return Err(Fault::WrongPlace);
-        };
-        let (ElementId::Id(to), ObjectId::Id(text)) = (to, &op.obj) else {
-            return Ok(Verdict::Unusual);
-        };
-        if self.own(to, index).is_some() {
-            let after_begin = to.counter() == self.start_op + index as u64 - 1;
-            return Ok(if after_begin {
-                Verdict::Ordinary
-            } else {
-                Verdict::Unusual
-            });
-        }
-        let position = |text, element| position(self.document.automerge(), &object_id(text), element);
-        let in_order = match from {
-            ElementId::Head => to.counter() < self.start_op,
-            ElementId::Id(from) if self.own(from, index).is_some() => false,
-            ElementId::Id(from) => match (position(text, from), position(text, to)) {
-                (Some(from), Some(to)) => from < to,
-                _ => false,
-            },
-        };
-        let below = to.counter() < self.start_op;
-        Ok(if in_order && below {
-            Verdict::Ordinary
-        } else {
-            Verdict::Unusual
-        })
     }
 }
 
@@ -253,7 +209,7 @@ mod tests {
     use super::super::craft::{actor, bent, person};
     use super::super::{Admission, GateLimits, admit};
     use super::*;
-    use automerge::marks::{ExpandMark, Mark};
+    use crate::document::crdt::Document;
     use automerge::transaction::Transactable;
     use automerge::{AutoCommit, ROOT, ScalarValue};
     use legacy::OpType;
@@ -369,32 +325,6 @@ mod tests {
             op.obj = ObjectId::Id(text);
         };
         assert_eq!(fault(over), Fault::UpdatesText);
-    }
-
-    /// The library applies a mark that ends before it begins, and then cannot load what it saved.
-    #[test]
-    fn a_mark_must_end_after_it_begins() {
-        let (document, mut alice, _, text) = begun();
-        let mark = Mark::new("bold".into(), true, 1, 4);
-        alice.mark(object_id(&text), mark, ExpandMark::Both).unwrap();
-        alice.commit();
-        let honest = alice.get_last_local_change().unwrap();
-        let limits = GateLimits::default();
-        assert_eq!(admit(&document, &honest, &limits), Admission::Ready);
-        let reversed = bent(&honest, |says| {
-            let (begin, end) = says.operations.split_at_mut(1);
-            std::mem::swap(&mut begin[0].key, &mut end[0].key);
-        });
-        assert!(matches!(
-            admit(&document, &reversed, &limits),
-            Admission::Refused(Refusal::Unfaithful(_))
-        ));
-        let headless = bent(&honest, |says| drop(says.operations.remove(0)));
-        let lone = Refusal::Operation {
-            op: 10,
-            what: Fault::LoneMarkEnd,
-        };
-        assert_eq!(admit(&document, &headless, &limits), Admission::Refused(lone));
     }
 
     /// Two people overwrite one cell without knowing of each other: the value the second one replaces is not shown any more.
