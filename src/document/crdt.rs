@@ -21,7 +21,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
 
-pub use apply::Poisoned;
+pub use apply::{MAX_TEXT_BATCH, Poisoned};
 pub use draft::{Draft, DraftError};
 pub use load::{LoadError, Loaded, QuarantineReason, Quarantined};
 pub use lookup::{Action, OpFacts};

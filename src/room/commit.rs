@@ -13,10 +13,11 @@ use bytes::Bytes;
 
 use super::room::{Live, NotAwake, Room, Slot};
 use crate::document::author::Author;
+use crate::document::crdt::{Document, MAX_TEXT_BATCH};
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
 use crate::sync::aside::Kept;
-use crate::sync::gate::{self, Admission, Offered, Refusal};
+use crate::sync::gate::{self, Admission, Ahead, Offered, Refusal};
 use crate::sync::log::Heads;
 
 /// Who offers the changes of a commit.
@@ -138,29 +139,30 @@ impl Run<'_> {
             }
         }
         while let Some(arrival) = arriving.pop_front() {
-            match self.take(arrival, slot) {
-                Ok(Some(committed)) => {
-                    let Live::Awake(document) = &slot.live else {
-                        unreachable!("the lock is held")
-                    };
-                    for released in slot
-                        .aside
-                        .released_by(&committed, |dep| document.has(dep))
-                        .into_iter()
-                        .rev()
-                    {
-                        arriving.push_front(released);
-                    }
-                }
-                Ok(None) => {}
+            let committed = match self.take(arrival, &mut arriving, slot) {
+                Ok(committed) => committed,
                 Err(Poisoned) => return true,
+            };
+            let Live::Awake(document) = &slot.live else {
+                unreachable!("the lock is held")
+            };
+            for hash in committed {
+                for released in slot.aside.released_by(&hash, |dep| document.has(dep)).into_iter().rev() {
+                    arriving.push_front(released);
+                }
             }
         }
         false
     }
 
-    /// Gate, apply, append for one change. Returns its hash if it is in the document now.
-    fn take(&mut self, arrival: Kept, slot: &mut Slot) -> Result<Option<ChangeHash>, Poisoned> {
+    /// Gate, apply, append for one change, and for those behind it that are applied together with it. Returns the hashes
+    /// that are in the document now.
+    fn take(
+        &mut self,
+        arrival: Kept,
+        arriving: &mut VecDeque<Kept>,
+        slot: &mut Slot,
+    ) -> Result<Vec<ChangeHash>, Poisoned> {
         let Slot {
             live: Live::Awake(document),
             aside,
@@ -173,39 +175,62 @@ impl Run<'_> {
         let hash = arrival.change.hash();
         if quarantined.contains(&hash) || arrival.change.deps().iter().any(|dep| quarantined.contains(dep)) {
             self.commit.quarantined = true;
-            return Ok(None);
+            return Ok(Vec::new());
         }
         if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
             let why = Refusal::BuildsOnRefused(*dep);
             self.refuse(hash, why, aside);
-            return Ok(None);
+            return Ok(Vec::new());
         }
         match gate::admit(document, &arrival.change, &self.room.limits.gate) {
-            Admission::Known => Ok(None),
+            Admission::Known => Ok(Vec::new()),
             Admission::Aside { .. } => {
                 match aside.keep(arrival) {
                     Ok(()) => self.commit.aside += 1,
                     Err(kept) => self.commit.send_again.extend(kept.from),
                 }
-                Ok(None)
+                Ok(Vec::new())
             }
             Admission::Refused(why) => {
                 self.refuse(hash, why, aside);
-                Ok(None)
+                Ok(Vec::new())
             }
-            Admission::Ready => match document.apply(std::slice::from_ref(&arrival.change)) {
-                Ok(()) => {
-                    self.append(hash, arrival);
-                    Ok(Some(hash))
+            Admission::Ready => {
+                let (run, ahead) = self.run_from(arrival, arriving, document);
+                match document.apply(ahead.changes()) {
+                    Ok(()) => Ok(run.into_iter().map(|kept| self.append(kept)).collect()),
+                    Err(poison) => {
+                        tracing::error!(document = %self.room.id, %poison, "the library could not apply a change");
+                        quarantined.extend(poison.changes);
+                        self.commit.quarantined = true;
+                        Err(Poisoned)
+                    }
                 }
-                Err(poison) => {
-                    tracing::error!(document = %self.room.id, change = %hash, %poison, "a change made the library panic");
-                    quarantined.insert(hash);
-                    self.commit.quarantined = true;
-                    Err(Poisoned)
-                }
-            },
+            }
         }
+    }
+
+    /// The change, and those right behind it that the library takes in one go: a run on one text object costs as much as
+    /// its first keystroke alone.
+    fn run_from(&self, first: Kept, arriving: &mut VecDeque<Kept>, document: &Document) -> (Vec<Kept>, Ahead) {
+        let mut ahead = Ahead::default();
+        let text = match arriving.is_empty() {
+            true => None,
+            false => document.the_only_text(&first.change),
+        };
+        ahead.push(first.change.clone());
+        let mut run = vec![first];
+        while let (Some(text), Some(next)) = (&text, arriving.front()) {
+            let joins = run.len() < MAX_TEXT_BATCH
+                && document.the_only_text(&next.change).as_ref() == Some(text)
+                && gate::admit_after(document, &ahead, &next.change, &self.room.limits.gate) == Admission::Ready;
+            if !joins {
+                break;
+            }
+            ahead.push(next.change.clone());
+            run.extend(arriving.pop_front());
+        }
+        (run, ahead)
     }
 
     fn refuse(&mut self, hash: ChangeHash, why: Refusal, aside: &mut crate::sync::aside::Aside) {
@@ -215,13 +240,14 @@ impl Run<'_> {
         self.commit.refused.push((Some(hash), why));
     }
 
-    fn append(&mut self, hash: ChangeHash, arrival: Kept) {
+    fn append(&mut self, arrival: Kept) -> ChangeHash {
         let Kept {
             change,
             bytes,
             author,
             from,
         } = arrival;
+        let hash = change.hash();
         self.heads = heads_with(&self.heads, &change);
         let heads: Heads = self.heads.as_slice().into();
         let number = self.room.log().append(hash, bytes.clone(), heads, from);
@@ -232,6 +258,7 @@ impl Run<'_> {
             author,
         });
         self.commit.committed += 1;
+        hash
     }
 }
 
