@@ -27,8 +27,16 @@ impl House {
         let (store, committer) = Store::open(Arc::new(engine.clone()), StoreLimits::default()).unwrap();
         let sessions = Bindings::new(Limits::default(), "test").own_sessions();
         let rooms = Rooms::new(store.clone(), RoomLimits::default(), 10, sessions);
-        let room = rooms.open(&DocumentId::from_uuid(uuid::Uuid::from_u128(1)), Instant::now()).unwrap();
-        let house = Self { engine, store, committer, rooms, room };
+        let room = rooms
+            .open(&DocumentId::from_uuid(uuid::Uuid::from_u128(1)), Instant::now())
+            .unwrap();
+        let house = Self {
+            engine,
+            store,
+            committer,
+            rooms,
+            room,
+        };
         house.wake();
         house
     }
@@ -42,16 +50,37 @@ impl House {
     }
 
     fn commit(&self, who: &str, changes: Vec<automerge::Change>) -> Commit {
-        let need = Need { changes: changes.len(), bytes: changes.iter().map(|change| change.raw_bytes().len()).sum() };
+        let need = Need {
+            changes: changes.len(),
+            bytes: changes.iter().map(|change| change.raw_bytes().len()).sum(),
+        };
         let place = self.store.try_reserve(need).unwrap();
-        let author = Author { time: 1_700_000_000_000, user: None, device: who.into(), door: Door::Sync };
-        let writer = Writer { author, connection: Some(ConnectionId(1)) };
-        let offered = changes.into_iter().map(|change| Offered::Change(Box::new(change))).collect();
-        self.room.commit(place, offered, &writer, Instant::now()).ok().expect("it is awake")
+        let author = Author {
+            time: 1_700_000_000_000,
+            user: None,
+            device: who.into(),
+            door: Door::Sync,
+        };
+        let writer = Writer {
+            author,
+            connection: Some(ConnectionId(1)),
+        };
+        let offered = changes
+            .into_iter()
+            .map(|change| Offered::Change(Box::new(change)))
+            .collect();
+        self.room
+            .commit(place, offered, &writer, Instant::now())
+            .ok()
+            .expect("it is awake")
     }
 
     fn stored(&self) -> Automerge {
-        let stored = self.store.load(self.room.id(), None).unwrap().expect("something is stored");
+        let stored = self
+            .store
+            .load(self.room.id(), None)
+            .unwrap()
+            .expect("something is stored");
         let mut document = Automerge::new();
         for (_, bytes) in stored.tail {
             document.load_incremental(&bytes).unwrap();
@@ -102,7 +131,10 @@ fn every_change_has_an_author_that_no_client_can_choose() {
     house.commit("grace's phone", grace.get_changes(&before));
     house.committer.step();
     let authors = house.store.authors(house.room.id(), 1..=2).unwrap();
-    let devices: Vec<_> = authors.iter().map(|(number, record)| (*number, record.author.device.as_str())).collect();
+    let devices: Vec<_> = authors
+        .iter()
+        .map(|(number, record)| (*number, record.author.device.as_str()))
+        .collect();
     assert_eq!(devices, [(1, "ada's laptop"), (2, "grace's phone")]);
     assert_eq!(authors[1].1.hash, grace.get_heads()[0].0);
 }
@@ -121,10 +153,25 @@ fn a_failed_flush_takes_the_document_back_to_what_is_durable() {
     house.engine.fail_sync_after(0);
     house.commit("ada", ada.get_changes(&kept));
     house.committer.step();
-    assert_eq!(house.room.epoch(), 1, "cursors and library states from before mean nothing");
-    assert!(house.store.try_reserve(Need { changes: 1, bytes: 1 }).is_err(), "nothing more is taken");
+    assert_eq!(
+        house.room.epoch(),
+        1,
+        "cursors and library states from before mean nothing"
+    );
+    assert!(
+        house.store.try_reserve(Need { changes: 1, bytes: 1 }).is_err(),
+        "nothing more is taken"
+    );
     house.wake();
     assert_eq!((house.room.durable(), house.room.end()), (1, 1));
-    assert_eq!(*house.room.durable_heads(), kept, "the engine still serves the failed batch; the room does not");
-    assert_eq!(house.rooms.sweep(Instant::now()).open, 1, "and it stays, since it alone knows where durable ends");
+    assert_eq!(
+        *house.room.durable_heads(),
+        kept,
+        "the engine still serves the failed batch; the room does not"
+    );
+    assert_eq!(
+        house.rooms.sweep(Instant::now()).open,
+        1,
+        "and it stays, since it alone knows where durable ends"
+    );
 }
