@@ -1,6 +1,6 @@
 # Everything a fresh machine with Rust, Node and apt needs: `make run` and `make test`.
 
-.PHONY: run web build test test-rust test-clients test-browser bench kill soak lint clean chromium
+.PHONY: run web build test test-rust test-page test-clients test-browser bench kill soak lint clean chromium
 
 NPM_CI = npm ci --no-audit --no-fund --ignore-scripts
 BIN = $(CURDIR)/target/debug/roundtable
@@ -20,10 +20,13 @@ build: web
 	cargo build
 
 # Runs every test. What a suite needs is installed by its own target.
-test: test-rust test-clients test-browser
+test: test-rust test-page test-clients test-browser
 
 test-rust: web
 	cargo test
+
+test-page: web
+	cd web-demo && npm test
 
 test-clients: build tests/clients/node_modules/.package-lock.json
 	cd tests/clients && ROUNDTABLE_BIN=$(BIN) npm test
