@@ -126,6 +126,10 @@ impl Audience {
         );
     }
 
+    pub fn has(&self, connection: ConnectionId) -> bool {
+        self.present.contains_key(&connection)
+    }
+
     /// A connection has left; the people who were heard over it have gone with it.
     pub fn leave(&mut self, connection: ConnectionId, now: Instant) {
         self.present.remove(&connection);

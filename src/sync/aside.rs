@@ -2,6 +2,10 @@
 //!
 //! A Bloom filter has false positives, so a peer may leave out a change that its next one builds on. What builds on
 //! it is kept here, with its author, neither logged nor announced, until a commit brings what is missing.
+//!
+//! Invariant: what is kept was sent by a connection that is still there and still heard. Whoever sent a change believes
+//! that it has arrived and does not send it again over that connection; so when a change is dropped, the other connections
+//! that sent it must be closed.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,6 +41,15 @@ pub struct Kept {
     pub bytes: Bytes,
     pub author: Author,
     pub from: Option<ConnectionId>,
+    /// Other connections that sent it while it was kept.
+    pub also: Vec<ConnectionId>,
+}
+
+impl Kept {
+    /// The connections that sent it.
+    pub fn senders(&self) -> impl Iterator<Item = ConnectionId> + '_ {
+        self.from.into_iter().chain(self.also.iter().copied())
+    }
 }
 
 /// The changes kept aside in one room.
@@ -69,7 +82,10 @@ impl Aside {
     /// Keeps a change, unless the bound is reached: then it is given back, and its sender must send it again.
     pub fn keep(&mut self, kept: Kept) -> Result<(), Box<Kept>> {
         let hash = kept.change.hash();
-        if self.kept.contains_key(&hash) {
+        if let Some(known) = self.kept.get_mut(&hash) {
+            if let Some(again) = kept.from.filter(|again| known.senders().all(|sender| sender != *again)) {
+                known.also.push(again);
+            }
             return Ok(());
         }
         if self.kept.len() >= self.limits.changes || self.bytes + kept.bytes.len() > self.limits.bytes {
@@ -124,11 +140,31 @@ impl Aside {
         dropped
     }
 
+    /// A connection is gone, or is not heard any more: drops what it alone sent. It would perhaps wait here for ever.
+    pub fn forget(&mut self, connection: ConnectionId) {
+        let mut its_own = Vec::new();
+        for (hash, kept) in &mut self.kept {
+            kept.also.retain(|sender| *sender != connection);
+            if kept.from == Some(connection) {
+                match kept.also.pop() {
+                    Some(other) => kept.from = Some(other),
+                    None => its_own.push(*hash),
+                }
+            }
+        }
+        for hash in its_own {
+            self.take(&hash);
+        }
+    }
+
     /// Drops everything, and names the connections that sent it: only by sending again do their changes arrive.
     pub fn discard(&mut self) -> HashSet<ConnectionId> {
         self.bytes = 0;
         self.dependants.clear();
-        self.kept.drain().filter_map(|(_, kept)| kept.from).collect()
+        self.kept
+            .drain()
+            .flat_map(|(_, kept)| kept.senders().collect::<Vec<_>>())
+            .collect()
     }
 
     /// The hashes missing below a change that is kept; none for any other change.
@@ -176,6 +212,7 @@ mod tests {
             bytes: change.raw_bytes().to_vec().into(),
             author,
             from: Some(ConnectionId(1)),
+            also: Vec::new(),
         }
     }
 
@@ -214,6 +251,30 @@ mod tests {
         }
         assert_eq!(aside.drop_dependants(&chain[1].hash()).len(), 2);
         assert_eq!(aside.len(), 1);
+    }
+
+    /// What a connection had sent stayed for ever when it went: it filled the bound, so that others were turned away, and
+    /// kept the room from being closed.
+    #[test]
+    fn what_a_connection_alone_sent_goes_with_it() {
+        let chain = chain(3);
+        let mut aside = Aside::new(AsideLimits::default());
+        aside.keep(kept(&chain[1])).unwrap();
+        aside.keep(kept(&chain[2])).unwrap();
+        aside
+            .keep(Kept {
+                from: Some(ConnectionId(2)),
+                ..kept(&chain[2])
+            })
+            .unwrap();
+        aside.forget(ConnectionId(1));
+        assert!(aside.missing_below(&chain[1].hash(), |_| false).is_none());
+        assert!(
+            aside.missing_below(&chain[2].hash(), |_| false).is_some(),
+            "another one sent it as well"
+        );
+        aside.forget(ConnectionId(2));
+        assert!(aside.is_empty() && aside.bytes == 0 && aside.dependants.is_empty());
     }
 
     #[test]

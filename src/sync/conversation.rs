@@ -252,12 +252,14 @@ impl Conversation {
                 self.phase = Phase::CaughtUp { cursor: upto };
                 Some(data)
             }
+            // What it acknowledged beyond its cursor it had not from us: it wrote it. The last of these changes is told
+            // once more, since it was never told that it is on disk.
             Pull::Behind => match log.position_of(&self.acknowledged) {
-                Some(position) => {
-                    self.phase = Phase::CaughtUp { cursor: position };
+                Some(position) if position > log.start() => {
+                    self.phase = Phase::CaughtUp { cursor: position - 1 };
                     self.pull(log, reader)
                 }
-                None => {
+                _ => {
                     self.send_back();
                     self.speak = true;
                     None

@@ -247,10 +247,16 @@ impl SyncDoor {
             stage: Stage::Raw(data),
         });
         self.advance(key);
-        // Beyond the bound nothing is remembered of a document that nobody has.
-        if self.unknown > self.server.config.sync.unknown_documents && self.talk(key).told_unavailable {
+    }
+
+    /// Beyond the bound nothing is remembered of a document that nobody has. True if this one was forgotten.
+    pub(super) fn forget_unknown(&mut self, key: u32) -> bool {
+        let is_one_too_many = self.unknown > self.server.config.sync.unknown_documents;
+        let forgotten = is_one_too_many && self.talk(key).told_unavailable;
+        if forgotten {
             self.close_talk(key);
         }
+        forgotten
     }
 
     /// The conversation about a document, begun if need be. None beyond the bounds.
@@ -407,7 +413,10 @@ impl SyncDoor {
                 message,
                 result,
             } => {
-                let Some(talk) = self.talks.get_mut(&key) else { return };
+                let Some(talk) = self.talks.get_mut(&key) else {
+                    self.waiting_bytes -= bytes;
+                    return;
+                };
                 talk.busy = false;
                 if self.committed(key, bytes, is_request, message, result) {
                     self.waiting_bytes -= bytes;
@@ -417,7 +426,6 @@ impl SyncDoor {
             Done::CaughtUp { key, epoch, result } => {
                 self.catch_ups -= 1;
                 self.caught_up(key, epoch, result);
-                self.undefer();
             }
         }
     }
