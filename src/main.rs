@@ -118,7 +118,7 @@ fn run_server(serve: &Serve) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot be started: {error}"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
         // Caught from the beginning: whoever has read the address may end the server.
         let asked_to_end = wait_for_signal();
         let running = start::start(config).await.map_err(|error| error.to_string())?;
@@ -130,7 +130,10 @@ fn run_server(serve: &Serve) -> Result<(), String> {
             true => Ok(()),
             false => Err("the shutdown took longer than it may; everything acknowledged is on disk".into()),
         }
-    })
+    });
+    // Work that goes on beyond its time does not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 fn run_import(import: &Import) -> Result<(), String> {

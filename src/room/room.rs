@@ -218,8 +218,8 @@ impl Room {
         };
         let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
         // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
-        Ok(work.run(&mut replica, |hash, replica| {
-            self.slot().aside.missing_below(hash, |dep| replica.has(dep))
+        Ok(work.run(&mut replica, |need, replica| {
+            self.slot().aside.missing_for(need, |dep| replica.has(dep))
         }))
     }
 

@@ -72,6 +72,14 @@ pub struct SyncLimits {
     pub parked_bytes: usize,
     /// Answers being made at once for one connection.
     pub catch_ups: usize,
+    /// The largest frame of an ephemeral message, in bytes; a larger one is ignored.
+    pub ephemeral_bytes: usize,
+    /// Ephemeral messages that wait for one connection; the oldest are dropped.
+    pub lane_messages: usize,
+    /// Their payloads, in bytes; likewise.
+    pub lane_bytes: usize,
+    /// Frames that are no document's and wait for the socket; beyond it the connection is not read.
+    pub replies: usize,
     /// Storage ids whose heads one connection follows.
     pub followed_storages: usize,
     /// A message with more bytes than this is worked on off the runtime.
@@ -91,6 +99,10 @@ impl Default for SyncLimits {
             waiting_bytes: 1 << 20,
             parked_bytes: 8 << 20,
             catch_ups: 4,
+            ephemeral_bytes: 128 << 10,
+            lane_messages: 1_024,
+            lane_bytes: 1 << 20,
+            replies: 1_024,
             followed_storages: 1_000,
             light_bytes: 16 << 10,
         }
@@ -132,11 +144,16 @@ impl Default for SweepTimes {
 pub struct RoomsLimits {
     /// Rooms open at once; a request for one more is answered unavailable.
     pub open: usize,
+    /// Documents being loaded at once; the others wait their turn.
+    pub loads: usize,
 }
 
 impl Default for RoomsLimits {
     fn default() -> Self {
-        Self { open: 500_000 }
+        Self {
+            open: 500_000,
+            loads: 8,
+        }
     }
 }
 

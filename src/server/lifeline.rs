@@ -52,11 +52,6 @@ impl Lifeline {
         now.saturating_duration_since(self.opened).as_millis() as u64
     }
 
-    /// A whole frame came in.
-    pub fn heard(&self) {
-        self.meter.message_done();
-    }
-
     pub fn joined(&self) {
         self.joined.store(true, Ordering::Relaxed);
     }

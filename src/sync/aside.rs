@@ -15,6 +15,9 @@ use bytes::Bytes;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 
+/// The most hashes asked for in one message. The rest is asked for when these have come.
+pub const MOST_ASKED_FOR: usize = 10_000;
+
 /// How much a room keeps aside.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -167,12 +170,12 @@ impl Aside {
             .collect()
     }
 
-    /// The hashes missing below a change that is kept; none for any other change.
-    pub fn missing_below(&self, hash: &ChangeHash, has: impl Fn(&ChangeHash) -> bool) -> Option<Vec<ChangeHash>> {
-        self.kept.get(hash)?;
+    /// What to ask for instead of `needed`: for a change that is kept, the hashes missing below it. Asking for the change
+    /// itself is a livelock, since the peer believes that it has sent it. Sorted, each once, at most [`MOST_ASKED_FOR`].
+    pub fn missing_for(&self, needed: &[ChangeHash], has: impl Fn(&ChangeHash) -> bool) -> Vec<ChangeHash> {
         let mut missing = Vec::new();
-        let mut seen = HashSet::from([*hash]);
-        let mut below = vec![*hash];
+        let mut seen: HashSet<ChangeHash> = needed.iter().copied().collect();
+        let mut below: Vec<ChangeHash> = seen.iter().copied().collect();
         while let Some(hash) = below.pop() {
             match self.kept.get(&hash) {
                 Some(kept) => below.extend(kept.change.deps().iter().filter(|dep| seen.insert(**dep))),
@@ -180,7 +183,9 @@ impl Aside {
                 None => {}
             }
         }
-        Some(missing)
+        missing.sort_unstable();
+        missing.truncate(MOST_ASKED_FOR);
+        missing
     }
 }
 
@@ -223,10 +228,10 @@ mod tests {
         for change in &chain[1..] {
             aside.keep(kept(change)).unwrap();
         }
-        let asked = aside.missing_below(&chain[3].hash(), |_| false);
+        let asked = aside.missing_for(&[chain[3].hash()], |_| false);
         assert_eq!(
             asked,
-            Some(vec![chain[0].hash()]),
+            [chain[0].hash()],
             "the hash below is asked for, not the head itself"
         );
 
@@ -268,9 +273,10 @@ mod tests {
             })
             .unwrap();
         aside.forget(ConnectionId(1));
-        assert!(aside.missing_below(&chain[1].hash(), |_| false).is_none());
-        assert!(
-            aside.missing_below(&chain[2].hash(), |_| false).is_some(),
+        assert_eq!(aside.missing_for(&[chain[1].hash()], |_| false), [chain[1].hash()]);
+        assert_eq!(
+            aside.missing_for(&[chain[2].hash()], |_| false),
+            [chain[1].hash()],
             "another one sent it as well"
         );
         aside.forget(ConnectionId(2));

@@ -38,7 +38,8 @@ impl SyncDoor {
                 return self.replies.pop_front();
             }
         }
-        self.presence_frame()
+        // Looking at the documents may have made one.
+        self.replies.pop_front().or_else(|| self.presence_frame())
     }
 
     fn document_frame(&mut self, key: u32) -> Option<Bytes> {

@@ -14,10 +14,11 @@ use crate::room::inbox::{Close, Mark};
 use crate::room::{Commit, Room, Waking, Writer};
 use crate::store::{Need, NoPlace, Place};
 use crate::sync::conversation::{Conversation, Heard, Hearing};
-use crate::sync::gate::{self, BadMessage, Offered, Opened};
+use crate::sync::gate::{self, BadMessage, GateLimits, Offered, Opened};
 
-/// Changes committed on the runtime; a message with more goes to a worker thread.
+/// Changes, and operations in them, that are worked on on the runtime; a message with more goes to a worker thread.
 const LIGHT_CHANGES: usize = 16;
+const LIGHT_OPERATIONS: u64 = 1_000;
 
 /// A document that this connection has open.
 pub(super) struct Talk {
@@ -124,23 +125,21 @@ impl SyncDoor {
         } = arrived;
         let opened = match stage {
             Stage::Opened(opened) => opened,
-            Stage::Raw(data) if data.len() <= self.server.config.sync.light_bytes => {
-                match gate::open(&data, &self.server.config.room.gate) {
-                    Ok(opened) => opened,
-                    Err(error) => return self.bad_message(&error),
+            Stage::Raw(data) => match self.open_light(&data) {
+                Some(Ok(opened)) => opened,
+                Some(Err(error)) => return self.bad_message(&error),
+                None => {
+                    self.talk(key).busy = true;
+                    let limits = self.server.config.room.gate.clone();
+                    self.blocking(move || Done::Opened {
+                        key,
+                        bytes,
+                        is_request,
+                        opened: gate::open(&data, &limits),
+                    });
+                    return Next::Wait;
                 }
-            }
-            Stage::Raw(data) => {
-                self.talk(key).busy = true;
-                let limits = self.server.config.room.gate.clone();
-                self.blocking(move || Done::Opened {
-                    key,
-                    bytes,
-                    is_request,
-                    opened: gate::open(&data, &limits),
-                });
-                return Next::Wait;
-            }
+            },
         };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let listens = talk.conversation.hearing() == Hearing::Open && !opened.changes.is_empty();
@@ -149,6 +148,12 @@ impl SyncDoor {
                 Waking::Awake => {}
                 Waking::Failed(reason) => {
                     tracing::warn!(document = %talk.document, connection = %self.id, %reason, "a message for a document that cannot be loaded");
+                    talk.place = None;
+                    if listens {
+                        // Dropped in silence they would be asked for without end: the peer believes that it sent them.
+                        self.refuse(Close::TryLater, "the document cannot be loaded just now");
+                        return Next::Wait;
+                    }
                     self.answer_unavailable(key);
                     return Next::Go;
                 }
@@ -178,12 +183,50 @@ impl SyncDoor {
         Next::Go
     }
 
+    /// Opens a message on the runtime, if it turns out to be light: few bytes, few operations, little inflated. 180 bytes
+    /// can hold 750,000 operations.
+    fn open_light(&self, data: &[u8]) -> Option<Result<Opened, BadMessage>> {
+        let config = &self.server.config;
+        if data.len() > config.sync.light_bytes {
+            return None;
+        }
+        let limits = GateLimits {
+            message_ops: config.room.gate.message_ops.min(LIGHT_OPERATIONS),
+            change_ops: config.room.gate.change_ops.min(LIGHT_OPERATIONS),
+            message_inflated_bytes: config
+                .room
+                .gate
+                .message_inflated_bytes
+                .min(config.sync.light_bytes as u64 * 4),
+            ..config.room.gate.clone()
+        };
+        let opened = gate::open(data, &limits);
+        // What is refused as light may be well as heavy.
+        let heavy = match &opened {
+            Ok(opened) => opened
+                .changes
+                .iter()
+                .any(|offered| matches!(offered, Offered::Refused { .. })),
+            Err(_) => true,
+        };
+        (!heavy).then_some(opened)
+    }
+
     /// Loads the document of this room on a worker thread; the mark comes when it is there.
     pub(super) fn wake(&mut self, key: u32) {
-        let room = self.talk(key).room.clone();
-        self.blocking(move || {
-            room.wake(ActorId::random(), Instant::now());
-            Done::Nothing
+        let (room, server) = (self.talk(key).room.clone(), self.server.clone());
+        self.catch_ups += 1;
+        // A task of its own: a load that was begun goes on to its end even if this connection does not.
+        let loading = tokio::spawn(async move {
+            let _turn = server.loads.acquire().await;
+            let load = tokio::task::spawn_blocking(move || room.wake(ActorId::random(), Instant::now()));
+            load.await
+        });
+        self.job(async move {
+            match loading.await {
+                Ok(Ok(())) => Done::Woken,
+                _ => Done::Panicked,
+            }
         });
     }
 
@@ -195,6 +238,7 @@ impl SyncDoor {
         };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let Opened { message, changes } = opened;
+        let operations: usize = changes.iter().map(operations_of).sum();
         let need = need_of(&changes);
         let place = match talk
             .place
@@ -226,7 +270,11 @@ impl SyncDoor {
             }
         };
         let room = talk.room.clone();
-        if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes && !room.is_heavy() {
+        if changes.len() <= LIGHT_CHANGES
+            && operations as u64 <= LIGHT_OPERATIONS
+            && bytes <= self.server.config.sync.light_bytes
+            && !room.is_heavy()
+        {
             let result = room.commit(place, changes, &writer, Instant::now());
             return match self.committed(key, bytes, is_request, message, result) {
                 true => Next::Go,
@@ -352,6 +400,13 @@ impl SyncDoor {
                 self.bad_message(&error);
             }
         }
+    }
+}
+
+fn operations_of(offered: &Offered) -> usize {
+    match offered {
+        Offered::Change(change) => change.len(),
+        Offered::Refused { .. } => 0,
     }
 }
 
