@@ -11,8 +11,9 @@ use bytes::Bytes;
 use super::commit::{Commit, Writer};
 use super::room::{Live, Room, Slot};
 use crate::document::crdt::{Document, MAX_TEXT_BATCH};
+use crate::id::ConnectionId;
 use crate::store::StoredChange;
-use crate::sync::aside::{Aside, Kept};
+use crate::sync::aside::{Aside, Kept, TurnedAway};
 use crate::sync::gate::{self, Admission, Ahead, Offered, Refusal};
 use crate::sync::log::Heads;
 
@@ -76,6 +77,7 @@ impl<'a> Run<'a> {
                 unreachable!("the lock is held")
             };
             for hash in committed {
+                self.commit.send_again.extend(slot.aside.must_send_again(&hash));
                 for released in slot.aside.released_by(&hash, |dep| document.has(dep)).into_iter().rev() {
                     arriving.push_front(released);
                 }
@@ -95,7 +97,7 @@ impl<'a> Run<'a> {
         if deaf {
             self.commit.send_again.remove(&connection);
         }
-        if deaf || (self.commit.aside > 0 && !self.room.audience().has(connection)) {
+        if deaf || (self.commit.aside + self.commit.turned_away > 0 && !self.room.audience().has(connection)) {
             aside.forget(connection);
         }
     }
@@ -123,9 +125,9 @@ impl<'a> Run<'a> {
         if bars(&hash) || arrival.change.deps().iter().any(bars) {
             let dropped = aside.drop_dependants(&hash);
             self.barred.insert(hash);
-            self.barred.extend(dropped.iter().map(|kept| kept.change.hash()));
+            self.barred.extend(dropped.iter().map(|(hash, _)| hash));
             self.quarantine(&arrival);
-            self.send_again(&dropped);
+            self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
             return Ok(Vec::new());
         }
         if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
@@ -138,9 +140,10 @@ impl<'a> Run<'a> {
             Admission::Aside { .. } => {
                 match aside.keep(arrival) {
                     Ok(()) => self.commit.aside += 1,
-                    Err(kept) => {
+                    Err(TurnedAway::Outlined) => self.commit.turned_away += 1,
+                    Err(TurnedAway::Entirely(senders)) => {
                         self.commit.turned_away += 1;
-                        self.commit.send_again.extend(kept.senders());
+                        self.commit.send_again.extend(senders);
                     }
                 }
                 Ok(Vec::new())
@@ -207,17 +210,17 @@ impl<'a> Run<'a> {
         let hash = arrival.change.hash();
         let dropped = aside.drop_dependants(&hash);
         self.refused.insert(hash);
-        self.refused.extend(dropped.iter().map(|kept| kept.change.hash()));
-        self.send_again(&dropped);
+        self.refused.extend(dropped.iter().map(|(hash, _)| hash));
+        self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
         if self.is_writers(arrival) {
             self.commit.refused.push((Some(hash), why));
         }
-        self.send_again(std::slice::from_ref(arrival));
+        self.send_again(arrival.senders());
     }
 
     fn quarantine(&mut self, arrival: &Kept) {
         self.commit.quarantined |= self.is_writers(arrival);
-        self.send_again(std::slice::from_ref(arrival));
+        self.send_again(arrival.senders());
     }
 
     /// Whether the writer of this commit sent the change, now or before, and not only somebody else.
@@ -226,9 +229,10 @@ impl<'a> Run<'a> {
     }
 
     /// Has everybody but the writer who sent these send them again.
-    fn send_again(&mut self, dropped: &[Kept]) {
-        let senders = dropped.iter().flat_map(Kept::senders);
-        let others = senders.filter(|sender| Some(*sender) != self.writer.connection);
+    fn send_again(&mut self, senders: impl IntoIterator<Item = ConnectionId>) {
+        let others = senders
+            .into_iter()
+            .filter(|sender| Some(*sender) != self.writer.connection);
         self.commit.send_again.extend(others);
     }
 

@@ -330,9 +330,14 @@ impl CatchUp {
             .flatten()
             .take(1)
             .any(|have| have.last_sync.iter().any(|hash| !replica.has(hash)));
+        // A state that was rebuilt knows nothing of what the peer said last. One that acknowledged all there is has no reason
+        // to answer what it is told, and would stay with the library until the next edit.
+        let stands_here =
+            state.their_heads.is_none() && !state.shared_heads.is_empty() && replica.is_at(&state.shared_heads);
         let needs_nothing = state.their_need.as_ref().is_some_and(Vec::is_empty);
         let knows_heads = state.their_heads.iter().flatten().all(|hash| replica.has(hash));
         let settles = match self.hearing {
+            _ if stands_here => true,
             Hearing::Open => !resets && needs_nothing && knows_heads && self.committed,
             Hearing::Deaf | Hearing::Quarantined => !resets && needs_nothing,
         };
