@@ -34,9 +34,13 @@ pub enum BadName {
 pub struct DocumentId(Arc<str>);
 
 impl DocumentId {
-    /// Reads the bare id, or the URL form `automerge:<id>`.
-    pub fn parse(text: &str) -> Result<Self, BadName> {
-        let bare = text.strip_prefix("automerge:").unwrap_or(text);
+    /// Reads what a person passes on: the URL form `automerge:<id>`, or the bare id.
+    pub fn parse_address(text: &str) -> Result<Self, BadName> {
+        Self::parse(text.strip_prefix("automerge:").unwrap_or(text))
+    }
+
+    /// Reads the bare id, the only form that travels in messages.
+    pub fn parse(bare: &str) -> Result<Self, BadName> {
         if bare.len() > MAX_DOCUMENT_ID_TEXT {
             return Err(BadName::DocumentIdTooLong(bare.len()));
         }
@@ -139,7 +143,8 @@ mod tests {
     fn a_document_id_survives_the_round_trip_and_a_typo_does_not() {
         let id = DocumentId::from_uuid(uuid::Uuid::from_u128(7));
         assert_eq!(DocumentId::parse(id.as_str()), Ok(id.clone()));
-        assert_eq!(DocumentId::parse(&id.url()), Ok(id.clone()));
+        assert_eq!(DocumentId::parse_address(&id.url()), Ok(id.clone()));
+        assert!(DocumentId::parse(&id.url()).is_err());
         let typo = format!("{}1", id.as_str());
         assert!(matches!(DocumentId::parse(&typo), Err(BadName::NotADocumentId(_))));
         assert!(matches!(

@@ -109,23 +109,31 @@ fn main() -> ExitCode {
 fn run_server(serve: &Serve) -> Result<(), String> {
     let config = serve.config().map_err(|error| error.to_string())?;
     write_logs(config.log);
+    for variable in roundtable::server::config::variables_not_taken() {
+        tracing::warn!(variable, "this variable is not a setting");
+    }
     let open_files = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(0);
     tracing::info!(open_files, "raised the limit of open files");
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("the runtime cannot be started: {error}"))?;
-    runtime.block_on(async {
+    let ended = runtime.block_on(async {
+        // Caught from the beginning: whoever has read the address may end the server.
+        let asked_to_end = wait_for_signal();
         let running = start::start(config).await.map_err(|error| error.to_string())?;
         println!("Roundtable is at http://{}/", running.address);
         let _ = std::io::stdout().flush();
-        wait_for_signal().await;
+        asked_to_end.await;
         tracing::info!("shutting down");
         match running.drain().await {
             true => Ok(()),
             false => Err("the shutdown took longer than it may; everything acknowledged is on disk".into()),
         }
-    })
+    });
+    // Work that goes on beyond its time does not keep the process.
+    runtime.shutdown_background();
+    ended
 }
 
 fn run_import(import: &Import) -> Result<(), String> {
@@ -151,7 +159,7 @@ fn run_import(import: &Import) -> Result<(), String> {
 }
 
 fn run_export(export: &Export) -> Result<(), String> {
-    let id = DocumentId::parse(&export.address).map_err(|error| error.to_string())?;
+    let id = DocumentId::parse_address(&export.address).map_err(|error| error.to_string())?;
     let exported = client_runtime()?
         .block_on(client::export_csv(&export.server.url, &id, &TransferOptions::default()))
         .map_err(|error| error.to_string())?;
@@ -179,11 +187,15 @@ fn write_logs(format: LogFormat) {
     }
 }
 
-async fn wait_for_signal() {
+/// Sets the handlers at once; the future is done when a signal came.
+fn wait_for_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate()).expect("a handler for SIGTERM can be set");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let mut interrupt = signal(SignalKind::interrupt()).expect("a handler for SIGINT can be set");
+    async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }

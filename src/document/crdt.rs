@@ -8,25 +8,24 @@
 //! - Never half a document: after a failed call it is poisoned, takes nothing more, and its owner loads it again.
 //! - Each load has an [`ActorId`] of its own; two loads never write under one name.
 
+mod apply;
 pub mod bytes;
 pub mod columns;
+mod draft;
 mod load;
 mod lookup;
 mod split;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use automerge::transaction::{CommitOptions, Transaction};
-use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
+use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
 
+pub use apply::{MAX_TEXT_BATCH, Poisoned};
+pub use draft::{Draft, DraftError};
 pub use load::{LoadError, Loaded, QuarantineReason, Quarantined};
 pub use lookup::{Action, OpFacts};
-
-/// The longest run of changes to one text object that is applied in one call.
-///
-/// A remote keystroke costs 15 ms on 100 KB of text, and 50 together cost the same 15 ms.
-const MAX_TEXT_BATCH: usize = 64;
 
 /// The last change of one actor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,33 +36,19 @@ pub struct Tip {
     pub max_op: u64,
 }
 
-/// The document can no longer be trusted and takes no more changes: load it again without these.
-#[derive(Debug, Clone, thiserror::Error)]
-#[error("applying {} change(s), the first being {}, spoilt the document: {why}", .changes.len(), .changes[0])]
-pub struct Poisoned {
-    /// The changes in the call that failed; one of them is the cause. Never empty.
-    pub changes: Vec<ChangeHash>,
-    pub why: String,
-}
-
-/// Why an edit made here did not become a change.
-#[derive(Debug, thiserror::Error)]
-pub enum DraftError {
-    #[error("the edit does not fit the document: {0}")]
-    Edit(#[from] AutomergeError),
-    #[error("the edit panicked in the library: {0}")]
-    Panicked(String),
-}
-
 /// The live CRDT of one document.
 #[derive(Debug)]
 pub struct Document {
     automerge: Automerge,
     /// The last change of every actor; the gate checks sequence numbers without walking the history.
     tips: HashMap<ActorId, Tip>,
+    /// The highest operation counter of any change.
+    max_op: u64,
     lookup: lookup::Lookup,
     split: split::SplitState,
     poisoned: bool,
+    /// Operations gone over by trials on copies since the last message began.
+    trial_ops: AtomicU64,
 }
 
 impl Document {
@@ -75,11 +60,13 @@ impl Document {
     /// Indexes a document that the library has loaded.
     fn around(automerge: Automerge) -> Self {
         let mut tips: HashMap<ActorId, Tip> = HashMap::new();
+        let mut max_op = 0;
         for change in automerge.get_changes_meta(&[]) {
             let tip = Tip {
                 seq: change.seq,
                 max_op: change.max_op,
             };
+            max_op = max_op.max(tip.max_op);
             match tips.get_mut(change.actor.as_ref()) {
                 Some(known) if known.seq < tip.seq => *known = tip,
                 Some(_) => {}
@@ -91,9 +78,11 @@ impl Document {
         Self {
             automerge,
             tips,
+            max_op,
             lookup: lookup::Lookup::default(),
             split: split::SplitState::default(),
             poisoned: false,
+            trial_ops: AtomicU64::new(0),
         }
     }
 
@@ -134,6 +123,16 @@ impl Document {
         self.automerge.stats().num_ops
     }
 
+    /// A new message begins: its changes have trials of their own.
+    pub fn begin_message(&mut self) {
+        *self.trial_ops.get_mut() = 0;
+    }
+
+    /// The operations that trials on copies have gone over since the message began.
+    pub fn trial_ops(&self) -> u64 {
+        self.trial_ops.load(Ordering::Relaxed)
+    }
+
     /// True once a call failed; such a document takes no more changes.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
@@ -142,6 +141,11 @@ impl Document {
     /// The last change of `actor`, if it has any here.
     pub fn tip(&self, actor: &ActorId) -> Option<Tip> {
         self.tips.get(actor).copied()
+    }
+
+    /// The highest operation counter in the document.
+    pub fn max_op(&self) -> u64 {
+        self.max_op
     }
 
     /// The highest operation counter of a change in the document, `None` if it is not in it.
@@ -159,128 +163,10 @@ impl Document {
         self.lookup.op(&self.automerge, id)
     }
 
-    /// Applies changes that the gate has admitted, in this order, each of them causally ready after those before it.
-    ///
-    /// Changes the document already contains are passed over.
-    pub fn apply(&mut self, changes: &[Change]) -> Result<(), Poisoned> {
-        let mut rest = changes;
-        while !rest.is_empty() {
-            let length = self.batch_length(rest);
-            let (batch, after) = rest.split_at(length);
-            self.apply_together(batch)?;
-            rest = after;
-        }
-        Ok(())
-    }
-
-    /// How many changes at the front of `changes` go into one call of the library: one, unless they form a run of changes
-    /// to one and the same text object.
-    fn batch_length(&self, changes: &[Change]) -> usize {
-        let first = match changes {
-            [first, _, ..] => self.the_only_text(first),
-            _ => None,
-        };
-        let Some(text) = first else { return 1 };
-        let others = changes[1..].iter().take(MAX_TEXT_BATCH - 1);
-        1 + others
-            .take_while(|change| self.the_only_text(change).as_ref() == Some(&text))
-            .count()
-    }
-
-    /// The text object that all operations of a change are on, if it is one text object.
-    fn the_only_text(&self, change: &Change) -> Option<legacy::OpId> {
-        let decoded = change.decode();
-        let mut objects = decoded.operations.iter().map(|op| &op.obj);
-        let first = objects.next()?;
-        let legacy::ObjectId::Id(id) = first else { return None };
-        let is_text = self.object_type(&object_id(id)) == Some(ObjType::Text);
-        (is_text && objects.all(|object| object == first)).then(|| id.clone())
-    }
-
-    fn apply_together(&mut self, batch: &[Change]) -> Result<(), Poisoned> {
-        let poisoned = |why: String| Poisoned {
-            changes: batch.iter().map(Change::hash).collect(),
-            why,
-        };
-        if self.poisoned {
-            return Err(poisoned("an earlier change had spoilt it".into()));
-        }
-        self.poisoned = true;
-        for change in batch {
-            self.split_before(change);
-        }
-        match caught(|| self.automerge.apply_changes(batch.iter().cloned())) {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => return Err(poisoned(error.to_string())),
-            Err(panic) => return Err(poisoned(panic)),
-        }
-        // The library keeps what is not causally ready in a queue of its own and reports success.
-        if let Some(queued) = batch.iter().find(|change| !self.has(&change.hash())) {
-            return Err(poisoned(format!(
-                "{} was queued for want of its dependencies",
-                queued.hash()
-            )));
-        }
-        for change in batch {
-            self.note(change);
-        }
-        self.poisoned = false;
-        Ok(())
-    }
-
-    fn note(&mut self, change: &Change) {
-        let tip = Tip {
-            seq: change.seq(),
-            max_op: change.max_op(),
-        };
-        match self.tips.get_mut(change.actor_id()) {
-            Some(known) if known.seq < tip.seq => *known = tip,
-            Some(_) => {}
-            None => {
-                self.tips.insert(change.actor_id().clone(), tip);
-            }
-        }
-        self.split.grew(change);
-    }
-
     /// Begins edits of the server's own. They are made on a copy, so that what comes out are ordinary changes which go
     /// through the gate and are applied like everybody's.
     pub fn draft(&self) -> Draft {
-        Draft {
-            automerge: self.automerge.clone(),
-        }
-    }
-}
-
-/// A copy of a document on which the server composes changes of its own, each building on the one before.
-#[derive(Debug)]
-pub struct Draft {
-    automerge: Automerge,
-}
-
-impl Draft {
-    pub fn automerge(&self) -> &Automerge {
-        &self.automerge
-    }
-
-    /// Makes one change of what `edit` does; `None` if it did nothing. `time` is in seconds since 1970, as clients write it.
-    /// After an error the draft is as it was before, unless the library panicked; then it must not be used again.
-    pub fn change<F>(&mut self, time: i64, message: Option<&str>, edit: F) -> Result<Option<Change>, DraftError>
-    where
-        F: FnOnce(&mut Transaction<'_>) -> Result<(), AutomergeError>,
-    {
-        let mut options = CommitOptions::default().with_time(time);
-        if let Some(message) = message {
-            options = options.with_message(message);
-        }
-        let made = caught(|| {
-            let done = self
-                .automerge
-                .transact_with::<_, _, AutomergeError, _>(|_| options, edit);
-            done.map(|success| success.hash).map_err(|failure| failure.error)
-        });
-        let hash = made.map_err(DraftError::Panicked)??;
-        Ok(hash.and_then(|hash| self.automerge.get_change_by_hash(&hash)))
+        Draft::on(self.automerge.clone())
     }
 }
 
@@ -288,6 +174,13 @@ impl Draft {
 pub fn object_id(id: &legacy::OpId) -> automerge::ObjId {
     // The index is only a hint; the library looks the actor up where it does not fit.
     automerge::ObjId::Id(id.counter(), id.actor().clone(), usize::MAX)
+}
+
+/// How much visible text or how many visible elements stand before an element, which may be a deleted one.
+pub fn position(automerge: &Automerge, sequence: &automerge::ObjId, element: &legacy::OpId) -> Option<usize> {
+    let name = format!("{}@{}", element.counter(), element.actor().to_hex_string());
+    let cursor = automerge::Cursor::try_from(name.as_str()).ok()?;
+    automerge.get_cursor_position(sequence, &cursor, None).ok()
 }
 
 /// Calls the library and turns a panic into its text.

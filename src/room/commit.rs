@@ -3,20 +3,19 @@
 //! Everything here happens under the lock of the document, so that changes reach the log, the queue of the committer and
 //! the document in one order. Nothing is told to anybody before the committer calls back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use automerge::{Change, ChangeHash};
-use bytes::Bytes;
+use automerge::ChangeHash;
 
 use super::room::{Live, NotAwake, Room, Slot};
+use super::run::Run;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
-use crate::sync::aside::{Aside, Kept, TurnedAway};
-use crate::sync::gate::{self, Admission, Offered, Refusal};
-use crate::sync::log::Heads;
+use crate::sync::gate::{Offered, Refusal};
 
 /// Who offers the changes of a commit.
 #[derive(Debug, Clone)]
@@ -69,6 +68,8 @@ impl Room {
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
+        self.forget_gone(&mut slot);
+        let started = Instant::now();
         let Slot {
             live: Live::Awake(document),
             ..
@@ -76,34 +77,17 @@ impl Room {
         else {
             return Err((NotAwake, place, offered));
         };
-        let heads = document.heads();
-        let mut run = Run {
-            room: self,
-            writer,
-            commit: Commit::default(),
-            heads,
-            stored: Vec::new(),
-            refused: HashSet::new(),
-            barred: HashSet::new(),
-        };
+        document.begin_message();
+        let mut run = Run::new(self, writer, document.heads());
         let poisoned = run.take_all(offered, &mut slot);
         run.forget_writer(&mut slot.aside);
-        let Run { mut commit, stored, .. } = run;
+        let (mut commit, stored) = run.into_parts();
         commit.end = self.log().end();
-        slot.tail_changes += stored.len();
-        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
         if !stored.is_empty() {
-            let (room, end) = (self.clone(), commit.end);
-            let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
-            self.store.append(
-                place,
-                Append {
-                    document: self.id.clone(),
-                    changes: stored,
-                    flushed,
-                },
-            );
+            let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
+            self.commit_micros.store(micros, Ordering::Relaxed);
         }
+        self.queue(&mut slot, place, stored, commit.end);
         if poisoned {
             self.throw_away(&mut slot);
             drop(slot);
@@ -111,204 +95,26 @@ impl Room {
         }
         Ok(commit)
     }
-}
 
-/// One commit under way.
-struct Run<'a> {
-    room: &'a Room,
-    writer: &'a Writer,
-    commit: Commit,
-    heads: Vec<ChangeHash>,
-    stored: Vec<StoredChange>,
-    refused: HashSet<ChangeHash>,
-    /// What builds on a change that is set aside for good.
-    barred: HashSet<ChangeHash>,
-}
-
-impl Run<'_> {
-    /// Takes one change after the other; each may release others that were kept aside. True if the document is poisoned.
-    fn take_all(&mut self, offered: Vec<Offered>, slot: &mut Slot) -> bool {
-        let mut arriving: VecDeque<Kept> = VecDeque::with_capacity(offered.len());
-        for offer in offered {
-            match offer {
-                Offered::Change(change) => arriving.push_back(Kept {
-                    bytes: Bytes::copy_from_slice(change.raw_bytes()),
-                    change: *change,
-                    author: self.writer.author.clone(),
-                    from: self.writer.connection,
-                    also: Vec::new(),
-                }),
-                Offered::Refused { hash, why } => {
-                    self.refused.extend(hash);
-                    self.commit.refused.push((hash, why));
-                }
-            }
+    /// Queues what was applied and logged for the disk, up to the position `end`.
+    pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, stored: Vec<StoredChange>, end: u64) {
+        if stored.is_empty() {
+            return;
         }
-        while let Some(arrival) = arriving.pop_front() {
-            match self.take(arrival, slot) {
-                Ok(Some(committed)) => {
-                    self.commit.send_again.extend(slot.aside.must_send_again(&committed));
-                    let Live::Awake(document) = &slot.live else {
-                        unreachable!("the lock is held")
-                    };
-                    for released in slot
-                        .aside
-                        .released_by(&committed, |dep| document.has(dep))
-                        .into_iter()
-                        .rev()
-                    {
-                        arriving.push_front(released);
-                    }
-                }
-                Ok(None) => {}
-                Err(Poisoned) => {
-                    // None of these is in the document or aside any more.
-                    for lost in arriving {
-                        self.commit.send_again.extend(lost.senders());
-                    }
-                    return true;
-                }
-            }
-        }
-        false
-    }
-
-    /// A writer that is not heard any more leaves nothing behind: what it sent may build on the change that was refused,
-    /// would wait for it for ever, and must not get the writer closed, who would only come back with it. One that is gone
-    /// by now will send everything again.
-    fn forget_writer(&mut self, aside: &mut Aside) {
-        let Some(connection) = self.writer.connection else { return };
-        let deaf = self.commit.stops_hearing();
-        if deaf {
-            self.commit.send_again.remove(&connection);
-        }
-        if deaf || (self.commit.aside + self.commit.turned_away > 0 && !self.room.audience().has(connection)) {
-            aside.forget(connection);
-        }
-    }
-
-    /// Gate, apply, append for one change. Returns its hash if it is in the document now.
-    fn take(&mut self, arrival: Kept, slot: &mut Slot) -> Result<Option<ChangeHash>, Poisoned> {
-        let Slot {
-            live: Live::Awake(document),
-            aside,
-            quarantined,
-            ..
-        } = slot
-        else {
-            unreachable!("the lock is held")
-        };
-        let hash = arrival.change.hash();
-        let bars = |hash: &ChangeHash| quarantined.contains(hash) || self.barred.contains(hash);
-        if bars(&hash) || arrival.change.deps().iter().any(bars) {
-            let dropped = aside.drop_dependants(&hash);
-            self.barred.insert(hash);
-            self.barred.extend(dropped.iter().map(|(hash, _)| hash));
-            self.quarantine(&arrival);
-            self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
-            return Ok(None);
-        }
-        if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
-            let why = Refusal::BuildsOnRefused(*dep);
-            self.refuse(&arrival, why, aside);
-            return Ok(None);
-        }
-        match gate::admit(document, &arrival.change, &self.room.limits.gate) {
-            Admission::Known => Ok(None),
-            Admission::Aside { .. } => {
-                match aside.keep(arrival) {
-                    Ok(()) => self.commit.aside += 1,
-                    Err(TurnedAway::Outlined) => self.commit.turned_away += 1,
-                    Err(TurnedAway::Entirely(senders)) => {
-                        self.commit.turned_away += 1;
-                        self.commit.send_again.extend(senders);
-                    }
-                }
-                Ok(None)
-            }
-            Admission::Refused(why) => {
-                self.refuse(&arrival, why, aside);
-                Ok(None)
-            }
-            Admission::Ready => match document.apply(std::slice::from_ref(&arrival.change)) {
-                Ok(()) => {
-                    self.append(hash, arrival);
-                    Ok(Some(hash))
-                }
-                Err(poison) => {
-                    tracing::error!(document = %self.room.id, change = %hash, %poison, "a change made the library panic");
-                    quarantined.insert(hash);
-                    self.quarantine(&arrival);
-                    Err(Poisoned)
-                }
+        slot.tail_changes += stored.len();
+        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
+        let room = self.clone();
+        let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
+        let document = self.id.clone();
+        self.store.append(
+            place,
+            Append {
+                document,
+                changes: stored,
+                flushed,
             },
-        }
+        );
     }
-
-    /// Refuses a change, and with it what is kept aside and builds on it.
-    fn refuse(&mut self, arrival: &Kept, why: Refusal, aside: &mut Aside) {
-        let hash = arrival.change.hash();
-        let dropped = aside.drop_dependants(&hash);
-        self.refused.insert(hash);
-        self.refused.extend(dropped.iter().map(|(hash, _)| hash));
-        self.send_again(dropped.into_iter().flat_map(|(_, senders)| senders));
-        if self.is_writers(arrival) {
-            self.commit.refused.push((Some(hash), why));
-        }
-        self.send_again(arrival.senders());
-    }
-
-    fn quarantine(&mut self, arrival: &Kept) {
-        self.commit.quarantined |= self.is_writers(arrival);
-        self.send_again(arrival.senders());
-    }
-
-    /// Whether the writer of this commit sent the change, now or before, and not only somebody else.
-    fn is_writers(&self, kept: &Kept) -> bool {
-        kept.from == self.writer.connection || kept.senders().any(|sender| Some(sender) == self.writer.connection)
-    }
-
-    /// Has everybody but the writer who sent these send them again.
-    fn send_again(&mut self, senders: impl IntoIterator<Item = ConnectionId>) {
-        let others = senders.into_iter().filter(|sender| Some(*sender) != self.writer.connection);
-        self.commit.send_again.extend(others);
-    }
-
-    fn append(&mut self, hash: ChangeHash, arrival: Kept) {
-        let Kept {
-            change,
-            bytes,
-            author,
-            from,
-            also: _,
-        } = arrival;
-        self.heads = heads_with(&self.heads, &change);
-        let heads: Heads = self.heads.as_slice().into();
-        let number = self.room.log().append(hash, bytes.clone(), heads, from);
-        self.stored.push(StoredChange {
-            number,
-            hash: hash.0,
-            bytes,
-            author,
-        });
-        self.commit.committed += 1;
-    }
-}
-
-/// The document can no longer be used.
-struct Poisoned;
-
-/// The heads behind a change: it takes the place of what it builds on.
-fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
-    let mut heads: Vec<ChangeHash> = heads
-        .iter()
-        .filter(|head| !change.deps().contains(head))
-        .copied()
-        .collect();
-    let hash = change.hash();
-    let at = heads.partition_point(|head| *head < hash);
-    heads.insert(at, hash);
-    heads
 }
 
 #[cfg(test)]

@@ -4,18 +4,23 @@
 //! the changes it covers go. A room that has set changes aside is not compacted: the snapshot would not contain them.
 
 use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
 
 use automerge::{Automerge, ChangeHash};
 
 use super::room::{Live, Room};
 use crate::store::{Snapshot, SnapshotError, SnapshotWrite, Step};
 
+/// After a snapshot could not be written, the next one is tried this much later.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(300);
+
 impl Room {
     /// Whether enough has gathered behind the last snapshot.
     pub fn is_due_for_compaction(&self) -> bool {
-        let slot = self.slot();
+        let Some(slot) = self.slot_if_free() else { return false };
         matches!(slot.live, Live::Awake(_))
             && !slot.compacting
+            && slot.compact_after <= Instant::now()
             && !slot.rolled_back
             && slot.quarantined.is_empty()
             && (slot.tail_changes > self.limits.compact_changes
@@ -24,7 +29,9 @@ impl Room {
 
     /// Writes a snapshot and drops what it covers. Heavy, and waits for the disk.
     pub fn compact(self: &Arc<Self>) {
-        let Some((compaction, snapshot)) = self.prepare() else { return };
+        let Some((compaction, snapshot)) = self.prepare() else {
+            return;
+        };
         let verify = compaction.verifier();
         let written = self.store.write_snapshot(&self.id, snapshot, verify);
         compaction.conclude(written);
@@ -108,7 +115,10 @@ impl Compaction {
                 slot.snapshot_bytes = self.length;
                 tracing::debug!(document = %self.room.id, bytes = self.length, "compacted");
             }
-            Err(error) => tracing::error!(document = %self.room.id, %error, "a snapshot could not be written"),
+            Err(error) => {
+                slot.compact_after = Instant::now() + TRY_AGAIN_AFTER;
+                tracing::error!(document = %self.room.id, %error, "a snapshot could not be written");
+            }
         }
     }
 }

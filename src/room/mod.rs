@@ -7,6 +7,7 @@ pub mod inbox;
 #[allow(clippy::module_inception)]
 pub mod room;
 pub mod rooms;
+mod run;
 mod sleep;
 
 pub use commit::{Commit, Writer};

@@ -8,7 +8,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use automerge::ChangeHash;
@@ -17,13 +17,16 @@ use bytes::Bytes;
 use super::audience::{Audience, AudienceLimits};
 use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
-use crate::store::Store;
+use crate::store::{Status, Store};
 use crate::sync::aside::{Aside, AsideLimits};
 use crate::sync::bindings::OwnSessions;
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
 use crate::sync::gate::GateLimits;
 use crate::sync::log::{ChangeLog, Heads, LogLimits};
 use crate::sync::replica::Replica;
+
+/// A change that takes longer than this is heavy work, in microseconds.
+const LIGHT_COMMIT_MICROS: u64 = 1_000;
 
 /// The bounds of every room.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
@@ -79,6 +82,8 @@ pub(super) struct Slot {
     pub aside: Aside,
     /// Changes that made the library panic, here or at load.
     pub quarantined: HashSet<ChangeHash>,
+    /// A run of changes made the library panic: they are applied one by one from then on, to find the one at fault.
+    pub singly: bool,
     /// A copy for catching up, good until the next commit.
     pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
     pub last_use: Instant,
@@ -87,6 +92,8 @@ pub(super) struct Slot {
     pub tail_bytes: usize,
     pub snapshot_bytes: usize,
     pub compacting: bool,
+    /// Not before then: the last try failed.
+    pub compact_after: Instant,
 }
 
 pub struct Room {
@@ -95,6 +102,10 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
+    pub(super) commit_micros: AtomicU64,
+    /// Connections that left while the slot was in use. A leaf.
+    pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
     pub(super) log: Mutex<ChangeLog>,
     pub(super) audience: Mutex<Audience>,
@@ -118,18 +129,22 @@ impl Room {
             rolled_back: false,
             aside: Aside::new(limits.aside.clone()),
             quarantined: HashSet::new(),
+            singly: false,
             replica: None,
             last_use: now,
             tail_changes: 0,
             tail_bytes: 0,
             snapshot_bytes: 0,
             compacting: false,
+            compact_after: now,
         };
         Arc::new(Self {
             log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            commit_micros: AtomicU64::new(0),
+            gone: Mutex::default(),
             id,
             store,
             limits,
@@ -152,6 +167,11 @@ impl Room {
     /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
     pub fn exists(&self) -> bool {
         self.log().durable() > 0
+    }
+
+    /// Whether no change is taken until the process starts anew: the store has failed.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.store.status(), Status::ReadOnly(_))
     }
 
     /// The position up to which everything may be shown.
@@ -185,6 +205,12 @@ impl Room {
         conversation.pull(&mut self.log(), reader)
     }
 
+    /// Whether a commit would wait for another one, or would take its time: then it is done off the runtime.
+    pub fn is_heavy(&self) -> bool {
+        self.commit_micros.load(Ordering::Relaxed) > LIGHT_COMMIT_MICROS
+            || matches!(self.slot.try_lock(), Err(TryLockError::WouldBlock))
+    }
+
     /// Runs one turn of the library for one peer. Heavy: called off the runtime.
     pub fn catch_up(&self, work: CatchUp) -> Result<CaughtUp, (NotAwake, CatchUp)> {
         let Ok(replica) = self.replica() else {
@@ -192,8 +218,8 @@ impl Room {
         };
         let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
         // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
-        Ok(work.run(&mut replica, |hash, replica| {
-            self.slot().aside.missing_below(hash, |dep| replica.has(dep))
+        Ok(work.run(&mut replica, |need, replica| {
+            self.slot().aside.missing_for(need, |dep| replica.has(dep))
         }))
     }
 
@@ -249,8 +275,45 @@ impl Room {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// The slot, if nobody works in it just now.
+    pub(super) fn slot_if_free(&self) -> Option<MutexGuard<'_, Slot>> {
+        match self.slot.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Ok(slot) => Some(slot),
+            Err(TryLockError::Poisoned(_)) => Some(self.slot()),
+        }
+    }
+
+    /// Drops what a connection that is gone had sent ahead of its dependencies. While somebody works in the slot it is only
+    /// noted: the next one to come does it.
+    pub(super) fn forget(&self, connection: ConnectionId) {
+        self.gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        if let Some(mut slot) = self.slot_if_free() {
+            self.forget_gone(&mut slot);
+        }
+    }
+
+    pub(super) fn forget_gone(&self, slot: &mut Slot) {
+        for connection in self.gone.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            slot.aside.forget(connection);
+        }
+    }
+
+    /// The lock of the document. After a panic under it nobody knows what the document holds: the room is given up until
+    /// it is closed, and costs nobody else anything.
     pub(super) fn slot(&self) -> MutexGuard<'_, Slot> {
-        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slot.lock().unwrap_or_else(|poisoned| {
+            let mut slot = poisoned.into_inner();
+            slot.replica = None;
+            slot.live = Live::Failed {
+                since: Instant::now(),
+                reason: "it panicked earlier".into(),
+            };
+            slot
+        })
     }
 
     pub(super) fn log(&self) -> MutexGuard<'_, ChangeLog> {

@@ -72,6 +72,14 @@ pub struct SyncLimits {
     pub parked_bytes: usize,
     /// Answers being made at once for one connection.
     pub catch_ups: usize,
+    /// The largest frame of an ephemeral message, in bytes; a larger one is ignored.
+    pub ephemeral_bytes: usize,
+    /// Ephemeral messages that wait for one connection; the oldest are dropped.
+    pub lane_messages: usize,
+    /// Their payloads, in bytes; likewise.
+    pub lane_bytes: usize,
+    /// Frames that are no document's and wait for the socket; beyond it the connection is not read.
+    pub replies: usize,
     /// Storage ids whose heads one connection follows.
     pub followed_storages: usize,
     /// A message with more bytes than this is worked on off the runtime.
@@ -91,6 +99,10 @@ impl Default for SyncLimits {
             waiting_bytes: 1 << 20,
             parked_bytes: 8 << 20,
             catch_ups: 4,
+            ephemeral_bytes: 128 << 10,
+            lane_messages: 1_024,
+            lane_bytes: 1 << 20,
+            replies: 1_024,
             followed_storages: 1_000,
             light_bytes: 16 << 10,
         }
@@ -132,11 +144,16 @@ impl Default for SweepTimes {
 pub struct RoomsLimits {
     /// Rooms open at once; a request for one more is answered unavailable.
     pub open: usize,
+    /// Documents being loaded at once; the others wait their turn.
+    pub loads: usize,
 }
 
 impl Default for RoomsLimits {
     fn default() -> Self {
-        Self { open: 500_000 }
+        Self {
+            open: 500_000,
+            loads: 8,
+        }
     }
 }
 
@@ -166,8 +183,18 @@ pub enum ConfigError {
     NoFile(PathBuf),
     #[error("{0:?} is not a setting: write NAME=VALUE, as in sweep.keepalive=20s")]
     NotASetting(String),
-    #[error("the configuration does not hold together: {0}")]
+    #[error("the configuration does not hold together: {}", one_line(&.0.to_string()))]
     Invalid(#[from] Box<figment::Error>),
+}
+
+/// A file that does not parse is shown with its line and a pointer below it; of that the words are kept.
+fn one_line(text: &str) -> String {
+    let is_picture = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let words: Vec<_> = text.lines().filter(|line| !is_picture(line)).map(str::trim).collect();
+    words.join(", ")
 }
 
 impl Config {
@@ -180,7 +207,7 @@ impl Config {
             }
             layers = layers.merge(Toml::file_exact(file));
         }
-        layers = layers.merge(Env::prefixed("ROUNDTABLE_").ignore(&["config"]).split("__"));
+        layers = layers.merge(variables().filter(|name| is_setting(name.as_str())).split("__"));
         for setting in settings {
             let Some((name, value)) = setting.split_once('=') else {
                 return Err(ConfigError::NotASetting(setting.clone()));
@@ -190,6 +217,28 @@ impl Config {
         }
         layers.extract().map_err(|error| ConfigError::Invalid(Box::new(error)))
     }
+}
+
+/// The variables that look like settings and are none: other programs may own them, or they are misspelt.
+pub fn variables_not_taken() -> Vec<String> {
+    let others = variables().filter(|name| !is_setting(name.as_str()));
+    others
+        .iter()
+        .map(|(name, _)| format!("{PREFIX}{}", name.as_str().to_ascii_uppercase()))
+        .collect()
+}
+
+const PREFIX: &str = "ROUNDTABLE_";
+
+fn variables() -> Env {
+    // These belong to the command line.
+    Env::prefixed(PREFIX).ignore(&["config", "server"])
+}
+
+/// Whether the first part of a variable's name is a setting. What follows is checked when the layers come together.
+fn is_setting(name: &str) -> bool {
+    let first = name.split("__").next().unwrap_or(name).to_ascii_lowercase();
+    serde_json::to_value(Config::default()).is_ok_and(|settings| settings.get(&first).is_some())
 }
 
 #[cfg(test)]

@@ -71,11 +71,7 @@ async fn sync(
         .max_message_size(limits.message_bytes)
         .max_frame_size(limits.message_bytes)
         .on_upgrade(async move |mut websocket| match server.connected(socket.meter) {
-            Some(lifeline) => {
-                let id = lifeline.inbox.connection();
-                connection::serve(server.clone(), websocket, lifeline).await;
-                server.disconnected(id);
-            }
+            Some(lifeline) => connection::serve(server, websocket, lifeline).await,
             // Not an HTTP error: some clients crash on one.
             None => {
                 let why = Close::TryLater;
@@ -136,7 +132,7 @@ async fn welcome(State(server): State<Arc<Server>>) -> Response {
 
 /// Who is in a room, as JSON.
 async fn presence(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Response {
-    let document = match DocumentId::parse(&document) {
+    let document = match DocumentId::parse_address(&document) {
         Ok(document) => document,
         Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
     };

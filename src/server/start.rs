@@ -48,7 +48,6 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
         config.data.clone(),
         SledOptions {
             cache_bytes: config.cache_bytes,
-            ..SledOptions::default()
         },
     );
     let engine = tokio::task::spawn_blocking(move || SledEngine::open(&folder, options))
@@ -59,7 +58,7 @@ pub async fn start(config: Config) -> Result<Running, StartError> {
 
 /// Opens the doors over an engine that is open already.
 pub async fn start_on(config: Config, engine: Arc<dyn Engine>) -> Result<Running, StartError> {
-    let (store, committer) = Store::open(engine, config.store.clone())?;
+    let (store, committer) = Store::open(engine, config.store)?;
     let listener = TcpListener::bind(config.listen)
         .await
         .map_err(|source| StartError::Listen {

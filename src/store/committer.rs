@@ -18,6 +18,7 @@ use std::time::Instant;
 
 use super::engine::{Batch, EngineError};
 use super::layout::{DocumentKeys, Kind, put_record, put_small};
+use super::load::Reader;
 use super::queue::{Item, StoredChange, Taken, Work};
 use super::{Shared, StoreFailure};
 use crate::document::author::Author;
@@ -65,24 +66,70 @@ impl Committer {
             Taken::Ended => return Progress::Ended,
         };
         let count = items.len();
-        let outcome = self.write(&items);
+        if let Some(reason) = self.shared.queue.failure() {
+            let outcomes = vec![Err(reason.clone()); count];
+            complete(&self.shared, items, outcomes);
+            return Progress::Failed { items: count };
+        }
+        let verdicts = self.check_numbers(&items);
+        let in_order = || items.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+        let accepted: Vec<&Item> = in_order().map(|(item, _)| item).collect();
+        let outcome = self.write(&accepted);
         let progress = match outcome {
             Ok(()) => Progress::Flushed { items: count },
             Err(_) => Progress::Failed { items: count },
         };
-        complete(&self.shared, items, outcome);
+        let outcomes = verdicts
+            .into_iter()
+            .map(|verdict| outcome.clone().and(verdict))
+            .collect();
+        complete(&self.shared, items, outcomes);
         progress
     }
 
-    fn write(&self, items: &[Item]) -> Result<(), Arc<StoreFailure>> {
+    /// Refuses an append that would leave a hole or write over a change: a document with a hole can never be loaded
+    /// again, and what is durable must stay. Only a room with a bug asks for it, and only that room pays.
+    fn check_numbers(&self, items: &[Item]) -> Vec<Result<(), Arc<StoreFailure>>> {
+        let mut last_numbers: HashMap<&DocumentId, u64> = HashMap::new();
+        let mut check = |document, changes: &[StoredChange]| {
+            let after = match last_numbers.get(document) {
+                Some(last) => *last,
+                None => Reader::new(&self.shared, document)
+                    .last_number()
+                    .map_err(StoreFailure::Read)?
+                    .unwrap_or(0),
+            };
+            for (expected, change) in (after + 1..).zip(changes) {
+                if change.number != expected {
+                    return Err(StoreFailure::NotNext {
+                        document: document.clone(),
+                        expected,
+                        found: change.number,
+                    });
+                }
+            }
+            last_numbers.insert(document, after + changes.len() as u64);
+            Ok(())
+        };
+        let verdicts = items.iter().map(|item| match &item.work {
+            Work::Append { document, changes } => check(document, changes).map_err(|failure| {
+                tracing::error!(%document, %failure, "an append is refused");
+                Arc::new(failure)
+            }),
+            Work::Encoded(_) => Ok(()),
+        });
+        verdicts.collect()
+    }
+
+    fn write(&self, items: &[&Item]) -> Result<(), Arc<StoreFailure>> {
         let Shared {
             engine,
             queue,
             unsynced,
             ..
         } = &*self.shared;
-        if let Some(reason) = queue.failure() {
-            return Err(reason.clone());
+        if items.is_empty() {
+            return Ok(());
         }
         let started = Instant::now();
         let batch = encode(items);
@@ -91,7 +138,7 @@ impl Committer {
         caught(|| engine.apply(&batch)).map_err(|error| self.fail(StoreFailure::Apply(error)))?;
         caught(|| engine.sync()).map_err(|error| self.fail(StoreFailure::Sync(error)))?;
         unsynced.clear();
-        let changes: usize = items.iter().map(Item::changes).sum();
+        let changes: usize = items.iter().map(|item| item.changes()).sum();
         queue.gauges.flushes.fetch_add(1, Relaxed);
         queue.gauges.flushed_changes.fetch_add(changes as u64, Relaxed);
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -114,17 +161,18 @@ impl Drop for Committer {
             return;
         }
         let failure = self.shared.queue.fail(StoreFailure::NoCommitter);
-        complete(&self.shared, left, Err(failure));
+        let outcomes = vec![Err(failure); left.len()];
+        complete(&self.shared, left, outcomes);
     }
 }
 
 /// Calls back in order, then gives back the places.
-fn complete(shared: &Shared, items: Vec<Item>, outcome: Result<(), Arc<StoreFailure>>) {
+fn complete(shared: &Shared, items: Vec<Item>, outcomes: Vec<Result<(), Arc<StoreFailure>>>) {
     let count = items.len();
     shared.queue.finish(&items);
-    for item in items {
+    for (item, outcome) in items.into_iter().zip(outcomes) {
         let Item { flushed, place, .. } = item;
-        if catch_unwind(AssertUnwindSafe(|| flushed(outcome.clone()))).is_err() {
+        if catch_unwind(AssertUnwindSafe(|| flushed(outcome))).is_err() {
             tracing::error!("a callback of the committer panicked");
         }
         drop(place);
@@ -142,7 +190,7 @@ fn caught(call: impl FnOnce() -> Result<(), EngineError>) -> Result<(), EngineEr
     })
 }
 
-fn encode(items: &[Item]) -> Batch {
+fn encode(items: &[&Item]) -> Batch {
     let mut batch = Batch::default();
     for item in items {
         match &item.work {
@@ -205,7 +253,7 @@ impl Unsynced {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn mark(&self, items: &[Item]) {
+    fn mark(&self, items: &[&Item]) {
         let mut marks = self.lock();
         for item in items {
             if let Work::Append { document, changes } = &item.work

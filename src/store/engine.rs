@@ -9,6 +9,7 @@
 //! - After a failed call nothing more is promised until a restart; reads may then show a batch that will not survive.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 /// Why an engine could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -171,6 +172,25 @@ pub trait Engine: Send + Sync {
 
     /// The pairs of a range in order; `.rev()` or `.next_back()` for the other direction.
     fn scan(&self, range: &KeyRange) -> Scan<'_>;
+}
+
+/// A shared engine is an engine.
+impl<E: Engine + ?Sized> Engine for Arc<E> {
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        (**self).apply(batch)
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        (**self).sync()
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        (**self).get(key)
+    }
+
+    fn scan(&self, range: &KeyRange) -> Scan<'_> {
+        (**self).scan(range)
+    }
 }
 
 #[cfg(test)]

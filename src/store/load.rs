@@ -174,7 +174,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn last_number(&self) -> Result<Option<u64>, StoreError> {
+    /// The last number that the engine shows, durable or not.
+    pub fn last_number(&self) -> Result<Option<u64>, StoreError> {
         let key = self.keys.last_number();
         let Some(value) = self.shared.engine.get(&key)? else {
             return Ok(None);

@@ -87,7 +87,7 @@ fn found_instead(found: Option<u64>) -> String {
     }
 }
 
-/// Why the store takes no changes any more.
+/// Why changes did not become durable. All but the last two are for good: the store takes nothing until restart.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
     #[error("a write failed: {0}")]
@@ -98,6 +98,16 @@ pub enum StoreFailure {
     Closed,
     #[error("the committer is gone")]
     NoCommitter,
+    /// This append alone is refused.
+    #[error("document {document}: change {found} was appended where {expected} comes next")]
+    NotNext {
+        document: DocumentId,
+        expected: u64,
+        found: u64,
+    },
+    /// This append alone is refused.
+    #[error("the last commit number could not be read: {0}")]
+    Read(#[source] StoreError),
 }
 
 /// Whether the store takes changes.

@@ -9,8 +9,13 @@
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use super::engine::{Batch, Engine, EngineError, KeyRange, Scan, Write};
+
+/// How long a folder may be in use before that is an error, and how long between two looks.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// Settings of the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,12 +60,11 @@ impl SledEngine {
             error,
         };
         std::fs::create_dir_all(folder).map_err(not_writable)?;
-        let db = sled::Config::new()
+        let config = sled::Config::new()
             .path(folder)
             .cache_capacity(options.cache_bytes)
-            .flush_every_ms(None)
-            .open()
-            .map_err(|error| open_error(folder, error))?;
+            .flush_every_ms(None);
+        let db = open_patiently(folder, &config)?;
         let file = File::options()
             .read(true)
             .write(true)
@@ -69,6 +73,18 @@ impl SledEngine {
         // A file is only as durable as its name: the folder and the one above it are synced once.
         sync_names(folder, &file).map_err(not_writable)?;
         Ok(Self { db, file })
+    }
+}
+
+/// sled's worker threads let go of the folder a moment after its database was dropped, and a process that was killed a
+/// moment after that: one of fifty restarts under load found the folder in use.
+fn open_patiently(folder: &Path, config: &sled::Config) -> Result<sled::Db, OpenError> {
+    let started = Instant::now();
+    loop {
+        match config.open().map_err(|error| open_error(folder, error)) {
+            Err(OpenError::InUse(_)) if started.elapsed() < LOCK_PATIENCE => std::thread::sleep(LOCK_PAUSE),
+            outcome => return outcome,
+        }
     }
 }
 

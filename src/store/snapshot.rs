@@ -91,6 +91,9 @@ impl<V: FnOnce(&[u8]) -> bool> SnapshotWrite<V> {
         snapshot: Snapshot,
         verify: V,
     ) -> Result<Self, SnapshotError> {
+        if let Some(reason) = shared.queue.failure() {
+            return Err(SnapshotError::Failed(reason.clone()));
+        }
         let turn = Turn::take(shared, document)?;
         let mut stream = snapshot.heads.concat();
         stream.extend_from_slice(&snapshot.bytes);

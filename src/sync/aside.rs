@@ -15,6 +15,9 @@ use bytes::Bytes;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 
+/// The most hashes asked for in one message. The rest is asked for when these have come.
+pub const MOST_ASKED_FOR: usize = 10_000;
+
 /// How much a room keeps aside.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -118,7 +121,8 @@ impl Aside {
             return Err(self.outline(&kept));
         }
         if let Some(outline) = self.remove_outline(&hash) {
-            kept.also.extend(outline.senders.iter().filter(|sender| Some(**sender) != kept.from));
+            kept.also
+                .extend(outline.senders.iter().filter(|sender| Some(**sender) != kept.from));
         }
         self.bytes += kept.bytes.len();
         self.link(hash, kept.change.deps());
@@ -252,7 +256,10 @@ impl Aside {
     pub fn discard(&mut self) -> HashSet<ConnectionId> {
         self.bytes = 0;
         self.dependants.clear();
-        let kept = self.kept.drain().flat_map(|(_, kept)| kept.senders().collect::<Vec<_>>());
+        let kept = self
+            .kept
+            .drain()
+            .flat_map(|(_, kept)| kept.senders().collect::<Vec<_>>());
         let outlined = self.outlines.drain().flat_map(|(_, outline)| outline.senders);
         kept.chain(outlined).collect()
     }
@@ -263,12 +270,13 @@ impl Aside {
         kept.or_else(|| self.outlines.get(hash).map(|outline| outline.deps.as_slice()))
     }
 
-    /// The hashes missing below a change that is kept or outlined; none for any other change.
-    pub fn missing_below(&self, hash: &ChangeHash, has: impl Fn(&ChangeHash) -> bool) -> Option<Vec<ChangeHash>> {
-        self.deps(hash)?;
+    /// What to ask for instead of `needed`: for a change that is kept or outlined, the hashes missing below it. Asking for
+    /// the change itself is a livelock, since the peer believes that it has sent it. Sorted, each once, at most
+    /// [`MOST_ASKED_FOR`].
+    pub fn missing_for(&self, needed: &[ChangeHash], has: impl Fn(&ChangeHash) -> bool) -> Vec<ChangeHash> {
         let mut missing = Vec::new();
-        let mut seen = HashSet::from([*hash]);
-        let mut below = vec![*hash];
+        let mut seen: HashSet<ChangeHash> = needed.iter().copied().collect();
+        let mut below: Vec<ChangeHash> = seen.iter().copied().collect();
         while let Some(hash) = below.pop() {
             match self.deps(&hash) {
                 Some(deps) => below.extend(deps.iter().filter(|dep| seen.insert(**dep))),
@@ -276,7 +284,9 @@ impl Aside {
                 None => {}
             }
         }
-        Some(missing)
+        missing.sort_unstable();
+        missing.truncate(MOST_ASKED_FOR);
+        missing
     }
 }
 
@@ -319,10 +329,10 @@ mod tests {
         for change in &chain[1..] {
             aside.keep(kept(change)).unwrap();
         }
-        let asked = aside.missing_below(&chain[3].hash(), |_| false);
+        let asked = aside.missing_for(&[chain[3].hash()], |_| false);
         assert_eq!(
             asked,
-            Some(vec![chain[0].hash()]),
+            [chain[0].hash()],
             "the hash below is asked for, not the head itself"
         );
 
@@ -364,8 +374,12 @@ mod tests {
             })
             .unwrap();
         aside.forget(ConnectionId(1));
-        assert!(aside.missing_below(&chain[1].hash(), |_| false).is_none());
-        assert!(aside.missing_below(&chain[2].hash(), |_| false).is_some(), "another one sent it as well");
+        assert_eq!(aside.missing_for(&[chain[1].hash()], |_| false), [chain[1].hash()]);
+        assert_eq!(
+            aside.missing_for(&[chain[2].hash()], |_| false),
+            [chain[1].hash()],
+            "another one sent it as well"
+        );
         aside.forget(ConnectionId(2));
         assert!(aside.is_empty() && aside.bytes == 0 && aside.dependants.is_empty());
     }
@@ -381,8 +395,8 @@ mod tests {
         });
         aside.keep(kept(&chain[1])).unwrap();
         aside.keep(kept(&chain[2])).unwrap_err();
-        let asked = aside.missing_below(&chain[2].hash(), |_| false);
-        assert_eq!(asked, Some(vec![chain[0].hash()]));
+        let asked = aside.missing_for(&[chain[2].hash()], |_| false);
+        assert_eq!(asked, [chain[0].hash()]);
         assert!(aside.must_send_again(&chain[0].hash()).is_empty());
         assert_eq!(aside.released_by(&chain[0].hash(), |_| true).len(), 1);
         assert_eq!(aside.must_send_again(&chain[1].hash()), [ConnectionId(1)]);
@@ -400,7 +414,10 @@ mod tests {
         });
         aside.keep(kept(&chain[1])).unwrap();
         assert_eq!(aside.keep(kept(&chain[2])), Err(TurnedAway::Outlined));
-        assert_eq!(aside.keep(kept(&chain[3])), Err(TurnedAway::Entirely(vec![ConnectionId(1)])));
+        assert_eq!(
+            aside.keep(kept(&chain[3])),
+            Err(TurnedAway::Entirely(vec![ConnectionId(1)]))
+        );
         assert_eq!(aside.discard(), HashSet::from([ConnectionId(1)]));
         assert!(aside.is_empty());
     }

@@ -15,13 +15,19 @@
 //! - No panic of the library escapes, and what is admitted neither panics in `apply` nor spoils what is saved.
 
 mod admit;
+mod ahead;
 mod chunk;
+#[cfg(test)]
+mod craft;
 mod limits;
+mod marks;
 mod message;
+mod ops;
 mod refusal;
 mod whole;
 
-pub use admit::{Admission, admit};
+pub use admit::{Admission, admit, admit_after};
+pub use ahead::Ahead;
 pub use limits::GateLimits;
 pub use message::{Offered, Opened, open};
-pub use refusal::{BadMessage, Refusal};
+pub use refusal::{BadMessage, OperationFault, Refusal};

@@ -137,7 +137,10 @@ impl Client {
             tx.put_object(ROOT, "notes", ObjType::Text)?;
             Ok(())
         });
-        let (blocks, columns) = (self.object(&ROOT, "blocks").unwrap(), self.object(&ROOT, "columns").unwrap());
+        let (blocks, columns) = (
+            self.object(&ROOT, "blocks").unwrap(),
+            self.object(&ROOT, "columns").unwrap(),
+        );
         self.change(|tx| {
             for column in ["cA", "cB", "cC"] {
                 let column = tx.put_object(&columns, column, ObjType::Map)?;
@@ -154,7 +157,9 @@ impl Client {
 
     /// One change a person would make; none if the client has no table yet.
     pub fn edit(&mut self, rng: &mut SmallRng) -> Option<ChangeHash> {
-        let block = self.object(&ROOT, "blocks").and_then(|blocks| self.object(&blocks, "b0"))?;
+        let block = self
+            .object(&ROOT, "blocks")
+            .and_then(|blocks| self.object(&blocks, "b0"))?;
         match rng.random_range(0..10) {
             0..6 => {
                 let rows: Vec<String> = self.document.keys(&block).collect();
@@ -173,7 +178,11 @@ impl Client {
             7 => {
                 // Long enough that the writer's own frame comes without it.
                 let long: String = (0..4500).map(|_| rng.random_range('a'..='z')).collect();
-                let long = if rng.random_bool(0.15) { long } else { long[..10].to_owned() };
+                let long = if rng.random_bool(0.15) {
+                    long
+                } else {
+                    long[..10].to_owned()
+                };
                 self.change(|tx| tx.put(ROOT, "title", long))
             }
             _ => {

@@ -48,7 +48,11 @@ macro_rules! detail {
 }
 
 pub fn note(line: String) {
-    let most = if ALONE.load(Ordering::Relaxed) { TRACED_ALONE } else { TRACED };
+    let most = if ALONE.load(Ordering::Relaxed) {
+        TRACED_ALONE
+    } else {
+        TRACED
+    };
     TRACE.with_borrow_mut(|trace| {
         if trace.len() == most {
             trace.pop_front();
@@ -65,7 +69,10 @@ fn run(seed: u64) -> Result<Outcome, String> {
         let why = why.or_else(|| panic.downcast_ref::<&str>().map(|why| (*why).to_owned()));
         let why = why.unwrap_or_else(|| "a panic without a text".into());
         let trace = TRACE.with_borrow(|trace| trace.iter().map(|line| format!("  {line}\n")).collect::<String>());
-        format!("seed {seed}: {why}\n{trace}again: ROUNDTABLE_SIM_SEEDS={seed}..{} cargo test --test simulation\n", seed + 1)
+        format!(
+            "seed {seed}: {why}\n{trace}again: ROUNDTABLE_SIM_SEEDS={seed}..{} cargo test --test simulation\n",
+            seed + 1
+        )
     })
 }
 
@@ -73,7 +80,10 @@ fn seeds() -> Range<u64> {
     let Ok(text) = std::env::var("ROUNDTABLE_SIM_SEEDS") else {
         return 0..SEEDS;
     };
-    let number = |text: &str| text.parse().expect("ROUNDTABLE_SIM_SEEDS is a count or a range of seeds");
+    let number = |text: &str| {
+        text.parse()
+            .expect("ROUNDTABLE_SIM_SEEDS is a count or a range of seeds")
+    };
     match text.split_once("..") {
         Some((from, to)) => number(from)..number(to),
         None => 0..number(&text),

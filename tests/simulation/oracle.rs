@@ -61,7 +61,10 @@ impl Oracle {
     /// A sync has succeeded: reads what is new. The numbers go on without a hole.
     pub fn flushed(&mut self, store: &Store, document: &DocumentId) {
         let first = self.numbers.len() as u64 + 1;
-        for (number, record) in store.authors(document, first..=u64::MAX).expect("what is durable reads") {
+        for (number, record) in store
+            .authors(document, first..=u64::MAX)
+            .expect("what is durable reads")
+        {
             assert_eq!(number, self.numbers.len() as u64 + 1, "the numbers have no hole");
             let hash = ChangeHash(record.hash);
             assert!(
@@ -99,7 +102,10 @@ impl Oracle {
         self.durable.clear();
         self.looked_at.clear();
         self.flushed(store, document);
-        assert!(self.numbers.starts_with(&before), "what was durable is lost or has another number");
+        assert!(
+            self.numbers.starts_with(&before),
+            "what was durable is lost or has another number"
+        );
         let loaded = load(store, document);
         for hash in &self.shown {
             assert!(loaded.has(hash), "{hash} was shown and is lost");
@@ -109,7 +115,11 @@ impl Oracle {
     /// What is stored loads to the heads of the live room.
     pub fn check_reload(&self, store: &Store, document: &DocumentId, heads: &[ChangeHash]) {
         let loaded = load(store, document);
-        assert_eq!(loaded.heads(), heads, "the store loads to other heads than those of the room");
+        assert_eq!(
+            loaded.heads(),
+            heads,
+            "the store loads to other heads than those of the room"
+        );
         for hash in self.forbidden.iter() {
             assert!(!loaded.has(hash), "a change that is to be refused got in");
         }
@@ -135,7 +145,9 @@ fn load(store: &Store, document: &DocumentId) -> Document {
         Some(stored) => {
             let snapshot = stored.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
             let tail = stored.tail.iter().map(|(_, bytes)| bytes);
-            Document::load(actor, snapshot, tail).expect("what is durable loads").document
+            Document::load(actor, snapshot, tail)
+                .expect("what is durable loads")
+                .document
         }
     }
 }
@@ -146,7 +158,10 @@ pub fn check_client(door: &Door, client: &Client, heads: &[ChangeHash]) {
     let who = door.client;
     let hearing = door.conversation.hearing();
     assert_eq!(door.holds_back(), 0, "messages of client {who} were never looked at");
-    assert!(!door.conversation.due(door.room.durable()), "client {who} waits for the library");
+    assert!(
+        !door.conversation.due(door.room.durable()),
+        "client {who} waits for the library"
+    );
     for head in heads {
         assert!(client.has(head), "client {who} ({hearing:?}) lacks {head}");
     }
@@ -156,7 +171,15 @@ pub fn check_client(door: &Door, client: &Client, heads: &[ChangeHash]) {
         "client {who} ({hearing:?}) was not told what the server has"
     );
     if hearing == Hearing::Open {
-        assert_eq!(client.document.get_heads(), heads, "client {who} has other heads than the server");
-        assert_eq!(door.conversation.cursor(), Some(door.room.durable()), "client {who} is not caught up");
+        assert_eq!(
+            client.document.get_heads(),
+            heads,
+            "client {who} has other heads than the server"
+        );
+        assert_eq!(
+            door.conversation.cursor(),
+            Some(door.room.durable()),
+            "client {who} is not caught up"
+        );
     }
 }

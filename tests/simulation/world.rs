@@ -199,7 +199,9 @@ impl World {
         world.check_settled();
         trace!("step {}: one more edit", world.hall.step);
         world.one_more_edit();
-        world.oracle.check_reload(&world.hall.store, &world.document, &world.server_heads());
+        world
+            .oracle
+            .check_reload(&world.hall.store, &world.document, &world.server_heads());
         Outcome {
             counts: world.hall.counts,
             restarts: world.restarts,
@@ -294,7 +296,13 @@ impl World {
             while let Some(frame) = door.next_frame(hall) {
                 hall.counts.down += 1;
                 oracle.shown(&frame);
-                detail!("step {}: {} -> client {}: {}", hall.step, door.id, door.client, told(&frame));
+                detail!(
+                    "step {}: {} -> client {}: {}",
+                    hall.step,
+                    door.id,
+                    door.client,
+                    told(&frame)
+                );
                 let soonest = door.down.back().map_or(0, |(at, _)| *at);
                 let at = soonest.max(hall.step + hall.rng.random_range(0..=self.weather.latency));
                 let frame = match hall.rng.random_bool(self.weather.false_positive) {
@@ -321,7 +329,9 @@ impl World {
                 };
                 let client = &mut self.clients[index];
                 let before = client.document.get_heads();
-                client.receive(&frame).expect("an honest client takes what the server sends");
+                client
+                    .receive(&frame)
+                    .expect("an honest client takes what the server sends");
                 if client.document.get_heads() != before {
                     let later = self.hall.step + 1;
                     client.sends_at.get_or_insert(later);
@@ -341,7 +351,11 @@ impl World {
         let Some(mut up) = up else { return };
         let connection = self.clients[client].connection.expect("only who is connected sends");
         self.hall.counts.up += 1;
-        detail!("step {}: client {client} -> {connection}: {}", self.hall.step, told(&up.data));
+        detail!(
+            "step {}: client {client} -> {connection}: {}",
+            self.hall.step,
+            told(&up.data)
+        );
         if self.hall.rng.random_bool(self.weather.false_positive) {
             let everything: Vec<_> = self.oracle.known().to_vec();
             let lacks = |hash: &&ChangeHash| !self.clients[client].has(hash);
@@ -361,7 +375,9 @@ impl World {
         let mark = Mark::new(inbox.clone(), 0);
         let peer = PeerId::parse(&format!("peer-{client}")).expect("a short name");
         let rooms = &self.server.rooms;
-        let room = rooms.enter(&self.document, &peer, &mark, self.hall.now).expect("there is one room");
+        let room = rooms
+            .enter(&self.document, &peer, &mark, self.hall.now)
+            .expect("there is one room");
         self.server.doors.insert(id, Door::new(id, client, inbox, mark, room));
         let hello = self.clients[client].connect(id);
         trace!("step {}: client {client} connects as {id}", self.hall.step);
@@ -459,7 +475,9 @@ impl World {
 
     /// A message is bent on its way: a change whose checksum is wrong, or a change with the number of another one.
     fn inject(&mut self, who: usize) {
-        let Some(connection) = self.clients[who].connection else { return };
+        let Some(connection) = self.clients[who].connection else {
+            return;
+        };
         let forged = match self.hall.rng.random_range(0..3) {
             0 => self.clients[who].torn_change(),
             1 if !self.forged.is_empty() => {
@@ -507,7 +525,11 @@ impl World {
         if !crash {
             while !matches!(self.flush(), Progress::Idle | Progress::Ended) {}
         }
-        trace!("step {}: the server {}", self.hall.step, if crash { "crashes" } else { "restarts" });
+        trace!(
+            "step {}: the server {}",
+            self.hall.step,
+            if crash { "crashes" } else { "restarts" }
+        );
         for connection in self.server.doors.keys().copied().collect::<Vec<_>>() {
             self.disconnect(connection);
         }
@@ -527,7 +549,7 @@ impl World {
             rooms,
             doors: BTreeMap::new(),
             failing: false,
-                doomed: false,
+            doomed: false,
         };
         self.restarts += 1;
         self.oracle.restarted(&self.hall.store, &self.document);
@@ -596,7 +618,10 @@ impl World {
         self.hall.jobs.is_empty()
             && self.hall.close.is_empty()
             && self.server.doors.values().all(Door::is_quiet)
-            && self.clients.iter().all(|client| client.connection.is_some() && client.sends_at.is_none())
+            && self
+                .clients
+                .iter()
+                .all(|client| client.connection.is_some() && client.sends_at.is_none())
     }
 
     /// Goes on until nobody has anything to say. Returns after how many steps.
@@ -631,7 +656,10 @@ impl World {
         }
         for index in 0..self.clients.len() {
             let more = self.clients[index].generate();
-            assert!(more.is_none(), "client {index} has something to say after all was quiet");
+            assert!(
+                more.is_none(),
+                "client {index} has something to say after all was quiet"
+            );
         }
         self.oracle.check_heads(&self.clients, &heads);
     }
@@ -639,12 +667,20 @@ impl World {
     /// In the settled state an edit takes the short way: everybody is told once and answers at most once.
     fn one_more_edit(&mut self) {
         self.server.rooms.sweep(self.hall.now + Duration::from_secs(3600));
-        let open = self.server.doors.values().find(|door| {
-            door.conversation.hearing() == roundtable::sync::conversation::Hearing::Open
-        });
-        let Some(writer) = open.map(|door| door.client) else { return };
+        let open = self
+            .server
+            .doors
+            .values()
+            .find(|door| door.conversation.hearing() == roundtable::sync::conversation::Hearing::Open);
+        let Some(writer) = open.map(|door| door.client) else {
+            return;
+        };
         let said = self.hall.counts.up + self.hall.counts.down;
-        if self.clients[writer].edit(&mut self.hall.rng).map(|hash| self.oracle.made(hash)).is_none() {
+        if self.clients[writer]
+            .edit(&mut self.hall.rng)
+            .map(|hash| self.oracle.made(hash))
+            .is_none()
+        {
             return;
         }
         self.sends_soon(writer);
@@ -667,17 +703,31 @@ fn some_of(mut hashes: Vec<ChangeHash>, rng: &mut SmallRng) -> Vec<ChangeHash> {
 fn falsified(frame: &[u8], oracle: &Oracle, client: &Client, rng: &mut SmallRng) -> Vec<u8> {
     let durable: &HashSet<ChangeHash> = oracle.durable_set();
     let only_here = |hash: &ChangeHash| !durable.contains(hash) && client.has(hash);
-    let extra = some_of(oracle.known().iter().filter(|hash| only_here(hash)).copied().collect(), rng);
+    let extra = some_of(
+        oracle.known().iter().filter(|hash| only_here(hash)).copied().collect(),
+        rng,
+    );
     with_false_positives(frame, oracle.known(), &extra).unwrap_or_else(|| frame.to_vec())
 }
 
 /// A message in short.
 fn told(data: &[u8]) -> String {
     let message = automerge::sync::Message::decode(data).expect("all messages decode");
-    let short = |hashes: &[ChangeHash]| hashes.iter().map(|hash| hash.to_string()[..6].to_owned()).collect::<Vec<_>>().join(" ");
+    let short = |hashes: &[ChangeHash]| {
+        hashes
+            .iter()
+            .map(|hash| hash.to_string()[..6].to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
     let have: Vec<String> = message.have.iter().map(|have| short(&have.last_sync)).collect();
-    let changes = message.changes.iter().map(|chunk| automerge::Change::try_from(chunk).map(|change| change.hash()));
-    let changes: Vec<String> = changes.map(|hash| hash.map_or("?".into(), |hash| hash.to_string()[..6].to_owned())).collect();
+    let changes = message
+        .changes
+        .iter()
+        .map(|chunk| automerge::Change::try_from(chunk).map(|change| change.hash()));
+    let changes: Vec<String> = changes
+        .map(|hash| hash.map_or("?".into(), |hash| hash.to_string()[..6].to_owned()))
+        .collect();
     format!(
         "heads [{}] need [{}] have {have:?} changes {changes:?} flags {:?}",
         short(&message.heads),

@@ -91,6 +91,29 @@ pub fn texts(data: &[u8]) -> Result<Expansion, Malformed> {
     runs(data, |reader| Ok((0, reader.prefixed()?.len() as u64)))
 }
 
+/// How many values a column of any type stands for; raw bytes stand for none.
+pub fn values(spec: u32, data: &[u8]) -> Result<u64, Malformed> {
+    const DELTAS: u32 = 3;
+    const BOOLEANS: u32 = 4;
+    const TEXTS: u32 = 5;
+    const RAW: u32 = 7;
+    match spec & 0b111 {
+        DELTAS => runs(data, |reader| reader.signed().map(|_| (0, 0))).map(|expansion| expansion.values),
+        BOOLEANS => {
+            // Alternating lengths of runs of false and true.
+            let mut reader = Reader::new(data);
+            let mut values = 0u64;
+            while !reader.is_empty() {
+                values = values.saturating_add(reader.number()?);
+            }
+            Ok(values)
+        }
+        TEXTS => texts(data).map(|expansion| expansion.values),
+        RAW => Ok(0),
+        _ => numbers(data).map(|expansion| expansion.values),
+    }
+}
+
 fn runs(data: &[u8], value: impl Fn(&mut Reader<'_>) -> Result<(u64, u64), Malformed>) -> Result<Expansion, Malformed> {
     let mut reader = Reader::new(data);
     let mut expansion = Expansion::default();
@@ -122,6 +145,15 @@ mod tests {
         let counted = numbers(&[0x80, 0x89, 0xfa, 0x00, 7]).unwrap();
         assert_eq!(counted.values, 2_000_000);
         assert_eq!(counted.sum, 14_000_000);
+    }
+
+    #[test]
+    fn values_are_counted_in_columns_of_every_type() {
+        assert_eq!(values(3, &[5, 0x7f]), Ok(5));
+        assert_eq!(values(4, &[3, 4, 5]), Ok(12));
+        assert_eq!(values(5, &[2, 1, b'a']), Ok(2));
+        assert_eq!(values(6, &[0x7e, 1, 1]), Ok(2));
+        assert_eq!(values(7, &[1, 2, 3]), Ok(0));
     }
 
     #[test]

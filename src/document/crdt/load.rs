@@ -16,6 +16,8 @@ pub enum LoadError {
     Snapshot(String),
     #[error("the library panicked over the snapshot: {0}")]
     SnapshotPanicked(String),
+    #[error("changes after the snapshot loaded once and not again: {0}")]
+    Tail(String),
 }
 
 /// A document, and what of its stored changes is not in it.
@@ -43,9 +45,7 @@ pub enum QuarantineReason {
     #[error("it builds on {0}, which is not in the document")]
     BuildsOn(ChangeHash),
     #[error("the document does not take it: {0}")]
-    Rejected(String),
-    #[error("the library panicked over it: {0}")]
-    Panicked(String),
+    Spoils(String),
 }
 
 impl Document {
@@ -58,63 +58,96 @@ impl Document {
         snapshot: Option<&[u8]>,
         tail: impl IntoIterator<Item = B>,
     ) -> Result<Loaded, LoadError> {
+        let document = open_snapshot(&actor, snapshot)?;
         let mut loading = Loading {
-            automerge: open_snapshot(snapshot)?,
+            actor,
+            document,
             snapshot,
             taken: Vec::new(),
+            waiting: Vec::new(),
             quarantined: Vec::new(),
         };
         for (index, bytes) in tail.into_iter().enumerate() {
-            loading.take(index, bytes.as_ref())?;
+            loading.read(index, bytes.as_ref())?;
         }
+        loading.apply_waiting()?;
         let Loading {
-            mut automerge,
+            mut document,
             taken,
             quarantined,
             ..
         } = loading;
         if !taken.is_empty() {
-            // Applying leaves buffers far larger than what is in them; a copy has them at their size.
-            automerge = automerge.clone();
+            document.trim();
         }
-        Ok(Loaded {
-            document: Self::around(automerge.with_actor(actor)),
-            quarantined,
-        })
+        Ok(Loaded { document, quarantined })
     }
 }
 
 /// A document halfway through its tail.
 struct Loading<'a> {
-    automerge: Automerge,
+    actor: ActorId,
+    document: Document,
     snapshot: Option<&'a [u8]>,
-    /// The changes applied so far, to rebuild the document from when a later one panics.
+    /// The changes applied so far, to make the document again when a later one spoils it.
     taken: Vec<Change>,
+    /// Read and not yet applied, with their places in the tail: runs on one text go in together.
+    waiting: Vec<(usize, Change)>,
     quarantined: Vec<Quarantined>,
 }
 
+/// How many changes wait before they are applied.
+const MAX_WAITING: usize = 256;
+
 impl Loading<'_> {
-    fn take(&mut self, index: usize, bytes: &[u8]) -> Result<(), LoadError> {
-        let change = match caught(|| Change::try_from(bytes)) {
-            Ok(Ok(change)) => change,
-            Ok(Err(error)) => return Ok(self.set_aside(index, None, QuarantineReason::Unreadable(error.to_string()))),
-            Err(panic) => return Ok(self.set_aside(index, None, QuarantineReason::Unreadable(panic))),
+    fn read(&mut self, index: usize, bytes: &[u8]) -> Result<(), LoadError> {
+        let read = caught(|| Change::try_from(bytes));
+        let change = match read.unwrap_or_else(|panic| Err(automerge::LoadChangeError::Parse(panic.into()))) {
+            Ok(change) => change,
+            Err(error) => {
+                self.set_aside(index, None, QuarantineReason::Unreadable(error.to_string()));
+                return Ok(());
+            }
         };
-        let hash = change.hash();
-        let known = |hash: &ChangeHash| self.automerge.get_change_meta_by_hash(hash).is_some();
-        if known(&hash) {
+        if !self.has(&change.hash()) {
+            self.waiting.push((index, change));
+        }
+        if self.waiting.len() < MAX_WAITING {
+            Ok(())
+        } else {
+            self.apply_waiting()
+        }
+    }
+
+    fn has(&self, hash: &ChangeHash) -> bool {
+        self.document.has(hash) || self.waiting.iter().any(|(_, change)| change.hash() == *hash)
+    }
+
+    /// Applies what waits: all of it if it goes well, else one by one, to find what is at fault.
+    fn apply_waiting(&mut self) -> Result<(), LoadError> {
+        let waiting = std::mem::take(&mut self.waiting);
+        let changes: Vec<Change> = waiting.iter().map(|(_, change)| change.clone()).collect();
+        if self.document.apply(&changes).is_ok() {
+            self.taken.extend(changes);
             return Ok(());
         }
-        if let Some(missing) = change.deps().iter().find(|dep| !known(dep)) {
-            let reason = QuarantineReason::BuildsOn(*missing);
-            return Ok(self.set_aside(index, Some(hash), reason));
+        self.make_again()?;
+        waiting
+            .into_iter()
+            .try_for_each(|(index, change)| self.take(index, change))
+    }
+
+    fn take(&mut self, index: usize, change: Change) -> Result<(), LoadError> {
+        let hash = change.hash();
+        if let Some(missing) = self.document.missing(change.deps()).first() {
+            self.set_aside(index, Some(hash), QuarantineReason::BuildsOn(*missing));
+            return Ok(());
         }
-        match caught(|| self.automerge.apply_changes([change.clone()])) {
-            Ok(Ok(())) => self.taken.push(change),
-            Ok(Err(error)) => self.set_aside(index, Some(hash), QuarantineReason::Rejected(error.to_string())),
-            Err(panic) => {
-                self.set_aside(index, Some(hash), QuarantineReason::Panicked(panic));
-                self.rebuild()?;
+        match self.document.apply(std::slice::from_ref(&change)) {
+            Ok(()) => self.taken.push(change),
+            Err(poisoned) => {
+                self.set_aside(index, Some(hash), QuarantineReason::Spoils(poisoned.why));
+                self.make_again()?;
             }
         }
         Ok(())
@@ -124,36 +157,122 @@ impl Loading<'_> {
         self.quarantined.push(Quarantined { index, hash, reason });
     }
 
-    /// Throws away the document that a panic left in an unknown state and makes it again without the change at fault.
-    fn rebuild(&mut self) -> Result<(), LoadError> {
-        let mut automerge = open_snapshot(self.snapshot)?;
-        let again = caught(|| {
-            self.taken
-                .iter()
-                .try_for_each(|change| automerge.apply_changes([change.clone()]))
-        });
-        match again {
-            Ok(Ok(())) => {}
-            // What went well a moment ago fails now: the library is not deterministic, and nothing can be trusted.
-            Ok(Err(error)) => return Err(LoadError::Snapshot(error.to_string())),
-            Err(panic) => return Err(LoadError::SnapshotPanicked(panic)),
-        }
-        self.automerge = automerge;
-        Ok(())
+    /// Throws the spoilt document away and makes it again without the change at fault.
+    fn make_again(&mut self) -> Result<(), LoadError> {
+        self.document = open_snapshot(&self.actor, self.snapshot)?;
+        // What went well a moment ago goes well again; if not, nothing can be trusted.
+        self.document
+            .apply(&self.taken)
+            .map_err(|poisoned| LoadError::Tail(poisoned.why))
     }
 }
 
-fn open_snapshot(snapshot: Option<&[u8]>) -> Result<Automerge, LoadError> {
+fn open_snapshot(actor: &ActorId, snapshot: Option<&[u8]>) -> Result<Document, LoadError> {
     let Some(bytes) = snapshot else {
-        return Ok(Automerge::new());
+        return Ok(Document::empty(actor.clone()));
     };
     // The library takes no bytes at all for a new document; here that is a torn write.
     if bytes.is_empty() {
         return Err(LoadError::Snapshot("it is empty".into()));
     }
-    match caught(|| Automerge::load(bytes)) {
-        Ok(Ok(automerge)) => Ok(automerge),
+    match caught(|| Automerge::load(bytes).map(|automerge| Document::around(automerge.with_actor(actor.clone())))) {
+        Ok(Ok(document)) => Ok(document),
         Ok(Err(error)) => Err(LoadError::Snapshot(error.to_string())),
         Err(panic) => Err(LoadError::SnapshotPanicked(panic)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ROOT};
+
+    const NO_TAIL: [[u8; 0]; 0] = [];
+
+    fn server() -> ActorId {
+        ActorId::from([9; 4])
+    }
+
+    /// Alice's changes: four, each on the one before.
+    fn changes() -> Vec<Change> {
+        let mut alice = AutoCommit::new().with_actor(ActorId::from([1; 4]));
+        for title in ["Budget", "Plan", "List", "Table"] {
+            alice.put(ROOT, "title", title).unwrap();
+            alice.commit();
+        }
+        alice.get_changes(&[])
+    }
+
+    fn bytes(changes: &[Change]) -> Vec<Vec<u8>> {
+        changes.iter().map(|change| change.raw_bytes().to_vec()).collect()
+    }
+
+    #[test]
+    fn snapshot_and_tail_make_the_document_under_a_new_actor() {
+        let changes = changes();
+        let first = Document::load(server(), None, bytes(&changes[..2])).unwrap().document;
+        // The tail begins before the snapshot ends, as after a crash in a compaction.
+        let loaded = Document::load(server(), Some(&first.save()), bytes(&changes[1..])).unwrap();
+        assert_eq!(loaded.document.heads(), [changes[3].hash()]);
+        assert_eq!(loaded.quarantined, []);
+        assert_eq!(loaded.document.automerge().get_actor(), &server());
+        assert_eq!(loaded.document.tip(&ActorId::from([1; 4])).unwrap().seq, 4);
+    }
+
+    /// An empty document in place of one that does not load would be saved over it.
+    #[test]
+    fn a_snapshot_that_does_not_load_is_an_error() {
+        let saved = Document::load(server(), None, bytes(&changes()))
+            .unwrap()
+            .document
+            .save();
+        for bad in [&saved[..saved.len() - 1], b"junk", b""] {
+            assert!(Document::load(server(), Some(bad), NO_TAIL).is_err());
+        }
+        assert_eq!(
+            Document::load(server(), Some(&saved), NO_TAIL)
+                .unwrap()
+                .document
+                .change_count(),
+            4
+        );
+    }
+
+    #[test]
+    fn a_change_that_panics_is_set_aside_with_all_that_build_on_it() {
+        let changes = changes();
+        let mut says = changes[1].decode();
+        says.seq = 7;
+        let panics = Change::from(says);
+        let mut says = changes[2].decode();
+        says.deps = vec![panics.hash()];
+        let builds_on_it = Change::from(says);
+        let tail = [changes[0].clone(), panics, builds_on_it, changes[1].clone()];
+        let loaded = Document::load(server(), None, bytes(&tail)).unwrap();
+        assert_eq!(loaded.document.heads(), [changes[1].hash()]);
+        assert!(!loaded.document.is_poisoned());
+        let [first, second] = &loaded.quarantined[..] else {
+            panic!("{:?}", loaded.quarantined)
+        };
+        assert!(first.index == 1 && matches!(first.reason, QuarantineReason::Spoils(_)));
+        assert_eq!((second.index, second.hash), (2, Some(tail[2].hash())));
+        assert_eq!(second.reason, QuarantineReason::BuildsOn(tail[1].hash()));
+    }
+
+    #[test]
+    fn bytes_that_are_no_change_are_reported_and_the_rest_loads() {
+        let mut tail = bytes(&changes());
+        tail.insert(2, b"torn".to_vec());
+        let loaded = Document::load(server(), None, tail).unwrap();
+        assert_eq!(loaded.document.change_count(), 4);
+        assert!(matches!(
+            &loaded.quarantined[..],
+            [Quarantined {
+                index: 2,
+                hash: None,
+                ..
+            }]
+        ));
     }
 }

@@ -176,3 +176,60 @@ impl Lookup {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{ActorId, AutoCommit, ROOT};
+    use legacy::{ElementId, Key, ObjectId, OpId};
+
+    fn id(counter: u64) -> OpId {
+        OpId(counter, ActorId::from([1; 4]))
+    }
+
+    #[test]
+    fn an_operation_is_found_again_whatever_has_happened_to_it() {
+        let mut alice = AutoCommit::new().with_actor(ActorId::from([1; 4]));
+        let list = alice.put_object(ROOT, "list", ObjType::List).unwrap();
+        alice.insert(&list, 0, "a").unwrap();
+        alice.commit();
+        alice.delete(&list, 0).unwrap();
+        alice.put(ROOT, "title", 1).unwrap();
+        alice.commit();
+        let document = Document::load(ActorId::from([9; 4]), Some(&alice.save()), [[0u8; 0]; 0])
+            .unwrap()
+            .document;
+        let made = document.op(&id(1)).unwrap();
+        assert_eq!(
+            (made.object, made.action),
+            (ObjectId::Root, Action::Make(ObjType::List))
+        );
+        let inserted = document.op(&id(2)).unwrap();
+        assert!(inserted.insert && inserted.object == ObjectId::Id(id(1)));
+        assert_eq!(inserted.place, Key::Seq(ElementId::Id(id(2))));
+        let deleted = document.op(&id(3)).unwrap();
+        assert_eq!(
+            (deleted.place, deleted.action),
+            (Key::Seq(ElementId::Id(id(2))), Action::Delete)
+        );
+        assert_eq!(document.op(&id(4)).unwrap().place, Key::Map("title".into()));
+        assert_eq!(document.op(&id(5)), None);
+        assert_eq!(document.op(&OpId(1, ActorId::from([7; 4]))), None);
+    }
+
+    #[test]
+    fn only_so_many_changes_are_remembered() {
+        let mut alice = AutoCommit::new().with_actor(ActorId::from([1; 4]));
+        for value in 0..200 {
+            alice.put(ROOT, "title", value).unwrap();
+            alice.commit();
+        }
+        let document = Document::load(ActorId::from([9; 4]), Some(&alice.save()), [[0u8; 0]; 0])
+            .unwrap()
+            .document;
+        assert!((1..=200).all(|counter| document.op(&id(counter)).is_some()));
+        assert_eq!(document.lookup.recent.lock().unwrap().len(), MAX_CHANGES);
+    }
+}

@@ -1,7 +1,7 @@
 use std::time::Instant;
 
 use automerge::transaction::Transactable;
-use automerge::{ActorId, Automerge, AutomergeError, ROOT};
+use automerge::{ActorId, Automerge, AutomergeError, Change, ROOT};
 
 use super::*;
 use crate::document::author::Door;

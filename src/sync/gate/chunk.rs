@@ -167,3 +167,193 @@ fn measure(data: &[u8], limits: &GateLimits) -> Result<u64, Refusal> {
     within("bytes of keys", key_bytes, limits.change_key_bytes)?;
     Ok(ops)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::super::craft::{change_data, data_of, message, opened, person, refused, seal, signed};
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{ROOT, ScalarValue};
+
+    fn limits() -> GateLimits {
+        GateLimits::default()
+    }
+
+    fn deflate(data: &[u8]) -> Vec<u8> {
+        let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(data).expect("memory takes everything");
+        encoder.finish().expect("memory takes everything")
+    }
+
+    /// 126 bytes became two million operations, 2.2 s and 960 MB.
+    #[test]
+    fn a_run_of_two_million_operations_is_refused_unexpanded() {
+        let run = |value: u8| [signed(2_000_000), vec![value]].concat();
+        let bomb = seal(1, &change_data(&[(u64::from(spec::ACTION), run(1)), (86, run(0))]));
+        assert!(bomb.len() < 126);
+        let before = std::time::Instant::now();
+        let why = refused(&bomb, &limits());
+        assert!(before.elapsed() < std::time::Duration::from_millis(50));
+        assert_eq!(
+            why,
+            Refusal::TooLarge {
+                what: "operations",
+                value: 2_000_000,
+                limit: limits().change_ops
+            }
+        );
+    }
+
+    #[test]
+    fn a_run_of_predecessors_is_refused_unexpanded() {
+        let mut billions = vec![1];
+        bytes::write_number(&mut billions, 1 << 40);
+        let bomb = change_data(&[(66, vec![1, 1]), (u64::from(spec::PRED_COUNT), billions)]);
+        assert!(matches!(
+            refused(&seal(1, &bomb), &limits()),
+            Refusal::TooLarge {
+                what: "predecessors",
+                ..
+            }
+        ));
+    }
+
+    /// The library writes the key out for every operation.
+    #[test]
+    fn a_long_key_on_many_operations_is_refused_unexpanded() {
+        let mut keys = signed(700_000);
+        bytes::write_number(&mut keys, 1_000);
+        keys.extend_from_slice(&[b'k'; 1_000]);
+        let bomb = change_data(&[
+            (u64::from(spec::KEY_TEXT), keys),
+            (66, [signed(700_000), vec![1]].concat()),
+        ]);
+        assert!(matches!(
+            refused(&seal(1, &bomb), &limits()),
+            Refusal::TooLarge {
+                what: "bytes of keys",
+                ..
+            }
+        ));
+    }
+
+    /// 195 KB inflated to 200 MB, four times over.
+    #[test]
+    fn a_deflate_bomb_is_inflated_to_its_bound_only() {
+        let limits = GateLimits {
+            change_bytes: 1 << 20,
+            ..limits()
+        };
+        let bomb = bytes::frame([0; 4], DEFLATED_CHANGE_CHUNK, &deflate(&vec![0; 50 << 20]));
+        let inflated = Refusal::TooLarge {
+            what: "inflated bytes",
+            value: (1 << 20) + 1,
+            limit: 1 << 20,
+        };
+        assert_eq!(refused(&bomb, &limits), inflated);
+        assert_eq!(
+            refused(&bytes::frame([0; 4], DEFLATED_CHANGE_CHUNK, b"junk"), &limits),
+            Refusal::Deflate
+        );
+    }
+
+    #[test]
+    fn all_chunks_of_a_message_share_one_budget() {
+        let limits = GateLimits {
+            message_inflated_bytes: 5_000,
+            ..limits()
+        };
+        let mut person = person(1);
+        person.put(ROOT, "long", "x".repeat(3_000)).unwrap();
+        person.commit();
+        let mut change = person.get_last_local_change().unwrap();
+        let deflated = change.bytes().into_owned();
+        assert_eq!(deflated[8], DEFLATED_CHANGE_CHUNK);
+        let changes = super::super::open(&message(&[&deflated, &deflated]), &limits)
+            .unwrap()
+            .changes;
+        assert!(matches!(changes[0], Offered::Change(_)));
+        assert!(matches!(
+            changes[1],
+            Offered::Refused {
+                why: Refusal::TooLarge { .. },
+                ..
+            }
+        ));
+    }
+
+    #[test]
+    fn twenty_megabytes_in_one_value_pass() {
+        let mut person = person(1);
+        let noise: Vec<u8> = (0..20_000_000u32)
+            .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+            .collect();
+        person.put(ROOT, "file", ScalarValue::Bytes(noise)).unwrap();
+        person.commit();
+        let mut change = person.get_last_local_change().unwrap();
+        for bytes in [change.raw_bytes().to_vec(), change.bytes().into_owned()] {
+            let changes = opened(&message(&[&bytes])).changes;
+            assert!(matches!(&changes[..], [Offered::Change(same)] if same.hash() == change.hash()));
+        }
+    }
+
+    #[test]
+    fn a_wrong_checksum_is_noticed() {
+        let mut bytes = person(1).get_changes(&[])[0].raw_bytes().to_vec();
+        bytes[4] ^= 1;
+        assert_eq!(refused(&bytes, &limits()), Refusal::Checksum);
+    }
+
+    #[test]
+    fn bundles_and_unknown_chunks_are_refused() {
+        assert_eq!(refused(&seal(BUNDLE_CHUNK, &[]), &limits()), Refusal::Bundle);
+        assert_eq!(refused(&seal(7, &[]), &limits()), Refusal::UnknownChunk(7));
+        assert!(matches!(
+            refused(&seal(CHANGE_CHUNK, &[]), &limits()),
+            Refusal::Malformed(_)
+        ));
+    }
+
+    /// A column nobody knows is read over, but not written out again: the saved document would have another hash.
+    #[test]
+    fn a_change_that_is_not_canonical_is_refused() {
+        let mut data = data_of(&person(1).get_changes(&[])[0]);
+        // Time 0 in two bytes instead of one: dependencies, actor (length and 4), seq, start, then the time.
+        assert_eq!(&data[..9], [0, 4, 1, 1, 1, 1, 1, 1, 0]);
+        data.splice(8..9, [0x80, 0x00]);
+        let why = refused(&seal(CHANGE_CHUNK, &data), &limits());
+        assert!(matches!(why, Refusal::NotCanonical | Refusal::Library(_)), "{why}");
+        let mut unknown = data_of(&person(1).get_changes(&[])[0]);
+        unknown.push(77);
+        assert!(matches!(
+            opened(&message(&[&seal(CHANGE_CHUNK, &unknown)])).changes[0],
+            Offered::Change(_)
+        ));
+    }
+
+    #[test]
+    fn deps_and_actors_are_bounded() {
+        let limits = GateLimits {
+            change_deps: 1,
+            actor_bytes: 3,
+            ..limits()
+        };
+        assert!(matches!(
+            refused(&seal(1, &[2]), &limits),
+            Refusal::TooLarge {
+                what: "dependencies",
+                ..
+            }
+        ));
+        let change = &person(1).get_changes(&[])[0];
+        assert!(matches!(
+            refused(change.raw_bytes(), &limits),
+            Refusal::TooLarge {
+                what: "bytes in an actor id",
+                ..
+            }
+        ));
+    }
+}

@@ -158,3 +158,163 @@ fn read_chunks<'a>(reader: &mut Reader<'a>, limits: &GateLimits) -> Result<Vec<F
     }
     Ok(chunks)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{data_of, message, message_with_bloom, opened, person, seal, unreadable};
+    use super::*;
+    use automerge::sync::{self, MessageFlags, SyncDoc};
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ROOT};
+
+    /// 42 bytes made the library divide by zero in `generate_sync_message`.
+    #[test]
+    fn a_bloom_filter_of_zero_bits_per_entry_is_refused() {
+        let bad = unreadable(&message_with_bloom(&[1, 0, 7]));
+        assert_eq!(
+            bad,
+            BadMessage::Bloom {
+                what: "bits per entry",
+                value: 0,
+                least: 1,
+                most: 64
+            }
+        );
+    }
+
+    /// 46 bytes made it allocate 805 MB; four more would have ended the process.
+    #[test]
+    fn a_bloom_filter_with_many_probes_is_refused() {
+        let mut filter = vec![1, 8];
+        crate::document::crdt::bytes::write_number(&mut filter, 200_000_000);
+        filter.push(0xff);
+        let bad = unreadable(&message_with_bloom(&filter));
+        assert_eq!(
+            bad,
+            BadMessage::Bloom {
+                what: "probes",
+                value: 200_000_000,
+                least: 1,
+                most: 32
+            }
+        );
+    }
+
+    #[test]
+    fn a_bloom_filter_must_have_the_bytes_its_header_speaks_of() {
+        assert!(matches!(
+            unreadable(&message_with_bloom(&[9, 10, 7, 0])),
+            BadMessage::Bloom { what: "bytes", .. }
+        ));
+        assert!(matches!(
+            unreadable(&message_with_bloom(&[1, 10, 7, 0, 0, 0])),
+            BadMessage::Bloom { what: "bytes", .. }
+        ));
+        assert_eq!(opened(&message_with_bloom(&[1, 10, 7, 0, 0])).message.have.len(), 1);
+        assert_eq!(opened(&message_with_bloom(&[])).message.have.len(), 1);
+    }
+
+    /// Two bytes of summary are 64 in memory, one byte of empty chunk is 24.
+    #[test]
+    fn counts_are_bounded_before_anything_is_collected() {
+        let limits = GateLimits {
+            message_changes: 10,
+            message_hashes: 3,
+            message_haves: 2,
+            ..GateLimits::default()
+        };
+        let too_many = |bytes: &[u8]| matches!(open(bytes, &limits), Err(BadMessage::TooMany { .. }));
+        assert!(too_many(&[0x42, 4]));
+        assert!(too_many(&[0x42, 0, 4]));
+        assert!(too_many(&[0x42, 0, 0, 3]));
+        assert!(too_many(&[0x42, 0, 0, 1, 4]));
+        assert!(too_many(&[0x42, 0, 0, 0, 11]));
+        let chunk = seal(9, &[]);
+        assert!(too_many(&message(&[&chunk.repeat(11)])));
+    }
+
+    #[test]
+    fn what_is_no_message_is_said_to_be_none() {
+        assert_eq!(
+            unreadable(&[]),
+            BadMessage::Malformed(crate::document::crdt::bytes::Malformed::Short)
+        );
+        assert_eq!(unreadable(&[0x41]), BadMessage::UnknownVersion(0x41));
+        assert!(matches!(
+            unreadable(&message(&[b"no chunk at all"])),
+            BadMessage::Malformed(_)
+        ));
+        let mut whole = message(&[&seal(1, &[1, 2, 3])]);
+        whole.pop();
+        assert!(matches!(unreadable(&whole), BadMessage::Malformed(_)));
+    }
+
+    #[test]
+    fn hashes_come_out_sorted_and_once() {
+        let mut bytes = vec![0x42, 3];
+        for name in [3u8, 1, 3] {
+            bytes.extend_from_slice(&[name; 32]);
+        }
+        bytes.extend_from_slice(&[0, 0, 0]);
+        let heads = opened(&bytes).message.heads;
+        assert_eq!(heads, [ChangeHash([1; 32]), ChangeHash([3; 32])]);
+    }
+
+    #[test]
+    fn flags_survive_and_changes_are_taken_out() {
+        let mut message = message(&[person(1).get_changes(&[])[0].raw_bytes()]);
+        message.extend_from_slice(&[2, 0x02, 0x80 | MessageFlags::READ_ONLY]);
+        let opened = opened(&message);
+        assert!(
+            opened
+                .message
+                .flags
+                .is_some_and(|flags| flags.contains(MessageFlags::READ_ONLY))
+        );
+        assert!(opened.message.changes.is_empty());
+        assert_eq!(opened.changes.len(), 1);
+    }
+
+    /// The whole handshake of the real library, its version 2 messages and whole documents included.
+    #[test]
+    fn everything_the_library_sends_is_read() {
+        let mut alice = person(1);
+        for index in 0..30 {
+            alice.put(ROOT, format!("key{index}"), "x".repeat(300)).unwrap();
+            alice.commit();
+        }
+        let mut bob = AutoCommit::new();
+        let (mut of_alice, mut of_bob) = (sync::State::new(), sync::State::new());
+        let mut taken = 0;
+        for _ in 0..10 {
+            if let Some(sent) = bob.sync().generate_sync_message(&mut of_bob) {
+                let read = opened(&sent.encode());
+                alice.sync().receive_sync_message(&mut of_alice, read.message).unwrap();
+            }
+            let Some(sent) = alice.sync().generate_sync_message(&mut of_alice) else {
+                continue;
+            };
+            let read = opened(&sent.encode());
+            for offered in read.changes {
+                let Offered::Change(change) = offered else {
+                    panic!("{offered:?}")
+                };
+                bob.apply_changes([*change]).unwrap();
+                taken += 1;
+            }
+            bob.sync().receive_sync_message(&mut of_bob, read.message).unwrap();
+        }
+        assert_eq!(taken, 31);
+        assert_eq!(alice.get_heads(), bob.get_heads());
+    }
+
+    #[test]
+    fn concatenated_chunks_are_taken_apart() {
+        let mut person = person(1);
+        person.put(ROOT, "more", 1).unwrap();
+        let changes = person.get_changes(&[]);
+        let together: Vec<u8> = changes.iter().flat_map(|change| change.raw_bytes().to_vec()).collect();
+        assert_eq!(opened(&message(&[&together])).changes.len(), 2);
+        assert!(data_of(&changes[0]).len() < together.len());
+    }
+}

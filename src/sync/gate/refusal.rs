@@ -47,7 +47,7 @@ pub enum Refusal {
     Panicked(String),
     #[error("written out again it has another hash, so it could never be loaded again")]
     NotCanonical,
-    #[error("it names a change it builds on twice, or itself")]
+    #[error("it names a change it builds on twice")]
     Dependencies,
     #[error("change {seq} of actor {actor} is already another one")]
     DuplicateSequence { actor: ActorId, seq: u64 },
@@ -55,8 +55,12 @@ pub enum Refusal {
     SequenceGap { actor: ActorId, seq: u64, last: u64 },
     #[error("its operations begin at counter {start}, which must be from {least} to {most}")]
     StartOp { start: u64, least: u64, most: u64 },
+    #[error("its author has used counters up to {own}, but it builds on nothing above {below}")]
+    ForgetsItself { own: u64, below: u64 },
     #[error("an author is set in change {0}; it can be set in the first only")]
     AuthorTooLate(u64),
+    #[error("it was made at time {0}, which no clock shows")]
+    Time(i64),
     #[error("actor {0} is unknown")]
     UnknownActor(ActorId),
     #[error("operation {op}: {what}")]
@@ -84,6 +88,10 @@ pub enum OperationFault {
     DeletesNothing,
     #[error("an insertion overwrites nothing")]
     InsertionOverwrites,
+    #[error("it writes over an element of a text, which can only be deleted")]
+    UpdatesText,
+    #[error("it makes an object of the abandoned type table, which the library shows but does not know")]
+    Table,
     #[error("only a value, an object or a mark can be inserted")]
     CannotInsert,
     #[error("a mark ends where none of the same change begins")]

@@ -87,6 +87,12 @@ fn measure(data: &[u8], limits: &GateLimits, budget: &mut Budget) -> Result<(), 
 
     for column in of_changes.columns(&mut reader)? {
         let data = plain(&column, budget)?;
+        // The library collects these columns one by one, whatever they claim; none is longer than all dependencies.
+        within(
+            "values in a column",
+            columns::values(column.spec, &data)?,
+            limits.message_changes * 4,
+        )?;
         match column.spec {
             spec::CHANGE_ACTOR => {
                 let changes = columns::numbers(&data)?.values;
@@ -102,6 +108,11 @@ fn measure(data: &[u8], limits: &GateLimits, budget: &mut Budget) -> Result<(), 
     }
     for column in of_ops.columns(&mut reader)? {
         let data = plain(&column, budget)?;
+        within(
+            "values in a column",
+            columns::values(column.spec, &data)?,
+            limits.message_ops,
+        )?;
         match column.spec {
             spec::ACTION => budget.spend_ops(columns::numbers(&data)?.values)?,
             // Deletions are kept as successors of what they delete.
@@ -121,5 +132,115 @@ fn plain<'a>(column: &Column<'a>, budget: &mut Budget) -> Result<std::borrow::Co
         inflate(column.data, budget.inflated_bytes, budget).map(Into::into)
     } else {
         Ok(column.data.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::craft::{message, opened, person, refused, seal, signed};
+    use super::*;
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, ROOT};
+
+    fn document() -> AutoCommit {
+        let mut person = person(1);
+        for index in 0..200 {
+            person.put(ROOT, format!("key{index}"), "the same text").unwrap();
+            person.commit();
+        }
+        person
+    }
+
+    #[test]
+    fn a_whole_document_becomes_its_changes() {
+        let mut document = document();
+        let changes = opened(&message(&[&document.save()])).changes;
+        let hashes: Vec<_> = changes
+            .iter()
+            .map(|offered| match offered {
+                Offered::Change(change) => change.hash(),
+                Offered::Refused { why, .. } => panic!("{why}"),
+            })
+            .collect();
+        assert_eq!(
+            hashes,
+            document
+                .get_changes(&[])
+                .iter()
+                .map(automerge::Change::hash)
+                .collect::<Vec<_>>()
+        );
+    }
+
+    #[test]
+    fn its_columns_are_inflated_within_the_budget_only() {
+        let saved = document().save();
+        let limits = GateLimits {
+            message_inflated_bytes: 100,
+            ..GateLimits::default()
+        };
+        assert!(matches!(
+            refused(&saved, &limits),
+            Refusal::TooLarge {
+                what: "inflated bytes",
+                ..
+            }
+        ));
+        let limits = GateLimits {
+            message_ops: 200,
+            ..GateLimits::default()
+        };
+        assert!(matches!(refused(&saved, &limits), Refusal::TooLarge { .. }));
+        let limits = GateLimits {
+            message_changes: 200,
+            ..GateLimits::default()
+        };
+        assert!(matches!(
+            refused(&saved, &limits),
+            Refusal::TooLarge { what: "changes", .. }
+        ));
+    }
+
+    /// Some bytes nobody reads; where the document loads all the same, it is the same document.
+    #[test]
+    fn a_damaged_document_is_refused_or_the_same() {
+        let mut document = document();
+        let hashes: Vec<_> = document.get_changes(&[]).iter().map(automerge::Change::hash).collect();
+        let saved = document.save_nocompress();
+        let frame = Reader::new(&saved).chunk().unwrap();
+        let mut refusals = 0;
+        for at in (0..frame.data.len()).step_by(7) {
+            let mut data = frame.data.to_vec();
+            data[at] ^= 0x55;
+            let changes = opened(&message(&[&seal(frame.kind, &data)])).changes;
+            let same =
+                |(offered, hash): (&Offered, _)| matches!(offered, Offered::Change(change) if change.hash() == hash);
+            match &changes[..] {
+                [Offered::Refused { .. }] => refusals += 1,
+                changes => assert!(changes.iter().zip(hashes.clone()).all(same), "byte {at}"),
+            }
+        }
+        assert!(refusals > 100, "{refusals} of {} refused", frame.data.len() / 7);
+    }
+
+    /// The library collects the sequence numbers before it looks how many changes there are.
+    #[test]
+    fn a_column_of_billions_is_refused_unexpanded() {
+        let mut sequence = signed(1 << 40);
+        sequence.push(1);
+        let mut data = vec![1, 1, 1, 0, 2, 1, 2, 3, sequence.len() as u8, 0];
+        data.extend_from_slice(&[1, 0]);
+        data.extend_from_slice(&sequence);
+        let why = refused(&seal(0, &data), &GateLimits::default());
+        assert!(
+            matches!(
+                why,
+                Refusal::TooLarge {
+                    what: "values in a column",
+                    ..
+                }
+            ),
+            "{why}"
+        );
     }
 }

@@ -341,7 +341,7 @@ fn a_newcomer_is_told_of_everybody_but_herself() {
     let cursor = state.iter().find(|(name, _)| *name == "cursor").unwrap().1;
     assert_eq!(cursor.encoded(), [0xf9, 0x3e, 0x00], "the very bytes of the author");
     let burst = in_their_name(DOCUMENT, &room.bindings.own_sessions().next(), told);
-    assert_eq!((burst[0].count, burst[0].session.as_str()), (1, "srv-7f3a-4"));
+    assert_eq!((burst[0].count, burst[0].session.as_str()), (1, "srv-7f3a-0"));
     assert_eq!(room.arrive(&burst[0], GRACE), None, "and its echo is dropped");
 }
 

@@ -73,7 +73,7 @@ impl Scene {
             if self.conversation.due(self.log.durable()) {
                 let mut replica = Replica::new(self.server.clone(), self.log.end());
                 let work = self.conversation.begin().unwrap();
-                self.conversation.finish(work.run(&mut replica, |_, _| None));
+                self.conversation.finish(work.run(&mut replica, |_, _| Vec::new()));
             }
             let Some(data) = self.conversation.pull(&mut self.log, ADA) else {
                 if self.conversation.due(self.log.durable()) {

@@ -1,0 +1,59 @@
+# Everything a fresh machine with Rust, Node and apt needs: `make run` and `make test`.
+
+.PHONY: run web build test test-rust test-page test-clients test-browser bench kill soak lint clean chromium
+
+NPM_CI = npm ci --no-audit --no-fund --ignore-scripts
+BIN = $(CURDIR)/target/debug/roundtable
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome || echo /usr/bin/chromium)
+
+# Builds the page and the server, starts it, prints the address.
+run: web
+	cargo build --release
+	./target/release/roundtable serve
+
+web: web-demo/dist/index.html
+
+web-demo/dist/index.html: $(shell find web-demo -type f -not -path '*/node_modules/*' -not -path '*/dist/*')
+	cd web-demo && $(NPM_CI) && npm run build
+
+build: web
+	cargo build
+
+# Runs every test. What a suite needs is installed by its own target.
+test: test-rust test-page test-clients test-browser
+
+test-rust: web
+	cargo test
+
+test-page: web
+	cd web-demo && npm test
+
+test-clients: build tests/clients/node_modules/.package-lock.json
+	cd tests/clients && ROUNDTABLE_BIN=$(BIN) npm test
+
+test-browser: build chromium tests/browser/node_modules/.package-lock.json
+	cd tests/browser && ROUNDTABLE_BIN=$(BIN) CHROMIUM=$(CHROMIUM) npm test
+
+tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
+	cd tests/$* && $(NPM_CI)
+
+chromium:
+	@test -x "$(CHROMIUM)" || { \
+		if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends chromium; \
+		else sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium; fi; }
+
+# The figures of docs/benchmarks.md, in about five minutes once everything is built.
+bench:
+	cargo bench
+
+# A hundred times kill -9 under load.
+kill: web
+	ROUNDTABLE_KILL_ROUNDS=100 cargo test --test kill -- --nocapture
+
+lint:
+	cargo fmt --check
+	cargo clippy --all-targets -- -D warnings
+
+clean:
+	cargo clean
+	rm -rf web-demo/dist web-demo/node_modules tests/*/node_modules

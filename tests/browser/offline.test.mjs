@@ -1,0 +1,80 @@
+// Stories about a server that dies: what the page says, what it keeps, and what is there when it comes back.
+
+import assert from "node:assert/strict"
+import { test } from "node:test"
+import { NOTE, stories, unkillable } from "./story.mjs"
+
+stories("offline", ({ meet, server }) => {
+  test("the server dies, edits are kept, it comes back, and everything is there", { skip: unkillable }, async t => {
+    const [ada, grace] = await meet(t, ["Ada", "Grace"])
+    await ada.goTo(0, NOTE)
+    await ada.type("before")
+    await ada.press("Enter")
+    await grace.sees(0, NOTE, "before")
+    await ada.status("saved")
+    await server().kill()
+    await ada.status("offline")
+    await grace.status("offline")
+    assert.match(await ada.page.textContent("#status"), /edits kept on this device/)
+    for (const word of ["while", "you", "were", "out"]) {
+      await ada.type(word)
+      await ada.press("Enter")
+    }
+    await grace.goTo(8, NOTE)
+    await grace.type("me too")
+    await grace.press("Enter")
+    await ada.sees(4, NOTE, "out")
+    assert.equal(await grace.text(4, NOTE), "", "nothing can have come over")
+    await server().start()
+    await ada.status("saved")
+    await grace.status("saved")
+    await grace.sees(4, NOTE, "out")
+    await ada.sees(8, NOTE, "me too")
+    // The restarted server knows nobody: both must have said anew who they are.
+    await ada.othersAre(1)
+    await grace.othersAre(1)
+  })
+
+  test("a window closed with edits the server never saw brings them when it opens again", { skip: unkillable }, async t => {
+    const [ada, grace] = await meet(t, ["Ada", "Grace"])
+    await ada.status("saved")
+    await server().kill()
+    await ada.status("offline")
+    await ada.goTo(6, NOTE)
+    await ada.type("only here")
+    await ada.press("Enter")
+    await ada.until(() => document.querySelector("#status").dataset.kept === "yes", null, "the device to have stored it")
+    const link = ada.page.url()
+    await ada.page.close()
+    await server().start()
+    ada.page = await ada.device.newPage()
+    await ada.page.goto(link)
+    await ada.ready()
+    await ada.sees(6, NOTE, "only here")
+    await ada.status("saved")
+    await grace.sees(6, NOTE, "only here")
+  })
+
+  test("the page itself opens without the server, with the edits made offline", { skip: unkillable }, async t => {
+    const [ada, grace] = await meet(t, ["Ada", "Grace"])
+    await ada.page.waitForSelector("html[data-offline=true]", { state: "attached" })
+    await ada.status("saved")
+    await server().kill()
+    await ada.status("offline")
+    await ada.goTo(2, NOTE)
+    await ada.type("still here")
+    await ada.press("Enter")
+    await ada.until(() => document.querySelector("#status").dataset.kept === "yes", null, "the device to have stored it")
+    await ada.page.reload()
+    await ada.ready()
+    await ada.sees(2, NOTE, "still here")
+    await ada.status("offline")
+    await ada.goTo(3, NOTE)
+    await ada.type("and on")
+    await ada.press("Enter")
+    await server().start()
+    await ada.status("saved")
+    await grace.sees(2, NOTE, "still here")
+    await grace.sees(3, NOTE, "and on")
+  })
+})

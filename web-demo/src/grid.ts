@@ -1,0 +1,181 @@
+// RevoGrid as a painter: it draws rows, headers and scrollbars and nothing else.
+//
+// Selecting, editing, the clipboard and presence are drawn and decided outside of it (see docs in README, "The grid"):
+// RevoGrid moves its focus 70 ms and two frames after an arrow key, so that Ctrl+C right after Shift+arrow copied the old
+// range and text typed after Enter went into the old cell; and F2 opened an editor whose first key replaced the text.
+
+import { defineCustomElements } from "@revolist/revogrid/loader"
+import type { ColumnRegular, HyperFunc, VNode } from "@revolist/revogrid"
+import type { Model } from "./model"
+import type { Range, Spot } from "./selection"
+import { show } from "./values"
+
+const ROW_HEIGHT = 30
+const ROW_NUMBER_WIDTH = 56
+
+type Gridded = HTMLRevoGridElement
+
+interface GridRow {
+  id: string
+}
+
+/** Registers RevoGrid's elements. Before that, `revo-grid` is an unknown element without methods. */
+export async function defineGrid(): Promise<void> {
+  defineCustomElements()
+  await customElements.whenDefined("revo-grid")
+}
+
+export class Grid {
+  readonly element: Gridded
+  /** Lies over the cells inside what scrolls, so that boxes and the editor move with the cells by themselves. */
+  readonly overlay = document.createElement("div")
+  #lefts: number[] = []
+  #shownColumns = ""
+  #scrollY: HTMLElement | null = null
+  #scrollX: HTMLElement | null = null
+
+  constructor(
+    host: HTMLElement,
+    private readonly model: Model,
+  ) {
+    this.overlay.className = "overlay"
+    this.element = document.createElement("revo-grid")
+    Object.assign(this.element, {
+      readonly: true,
+      canFocus: false,
+      useClipboard: false,
+      range: false,
+      canMoveColumns: false,
+      resize: true,
+      accessible: false,
+      hideAttribution: true,
+      rowSize: ROW_HEIGHT,
+      rowHeaders: { size: ROW_NUMBER_WIDTH },
+      theme: "compact",
+    })
+    this.element.setAttribute("role", "grid")
+    this.element.setAttribute("aria-multiselectable", "true")
+    // The keys are ours; without this RevoGrid would follow them too, later.
+    this.element.addEventListener("beforekeydown", event => event.preventDefault())
+    this.element.addEventListener("beforecellfocus", event => event.preventDefault())
+    this.element.addEventListener("beforerowrender", event => {
+      const { node, item } = (event as CustomEvent).detail
+      Object.assign((node.$attrs$ ??= {}), { role: "row", "aria-rowindex": String(item.itemIndex + 2) })
+    })
+    this.setColumns()
+    this.setRows()
+    host.append(this.element)
+  }
+
+  /** Resolves once RevoGrid has drawn its first cells and the overlay is in its place. */
+  async ready(): Promise<void> {
+    await this.element.componentOnReady()
+    await new Promise<void>(resolve => {
+      const look = () => {
+        const content = this.element.querySelector<HTMLElement>("revogr-viewport-scroll.rgCol .content-wrapper")
+        if (!content) return void requestAnimationFrame(look)
+        content.append(this.overlay)
+        this.#scrollY = content.closest(".vertical-inner")
+        this.#scrollX = content.closest("revogr-viewport-scroll")
+        resolve()
+      }
+      look()
+    })
+  }
+
+  setColumns(): void {
+    const shown = JSON.stringify(this.model.cols())
+    // New rows come with every structure change; columns hardly ever, and laying them out anew costs a frame.
+    if (shown === this.#shownColumns) return
+    this.#shownColumns = shown
+    let left = 0
+    this.#lefts = this.model.cols().map(column => (left += column.width) - column.width)
+    this.#lefts.push(left)
+    this.element.columns = this.model.cols().map((column, index): ColumnRegular => ({
+      prop: column.id,
+      name: column.name,
+      size: column.width,
+      minSize: 48,
+      sortable: false,
+      columnProperties: () => ({
+        role: "columnheader",
+        "aria-colindex": String(index + 1),
+        class: { [`kind-${column.kind}`]: true },
+        title: `${column.name} (${column.kind})`,
+      }),
+      cellProperties: ({ model }) => {
+        const value = this.model.get((model as unknown as GridRow).id, column.id)
+        const odd = typeof value === "string" && (column.kind === "number" || column.kind === "checkbox")
+        return {
+          role: "gridcell",
+          "aria-colindex": String(index + 1),
+          class: { [`kind-${column.kind}`]: true, unfitting: odd },
+        }
+      },
+      cellTemplate: (h, { model }) => drawCell(h, column.kind, this.model.get((model as unknown as GridRow).id, column.id)),
+    }))
+    this.element.setAttribute("aria-colcount", String(this.model.cols().length))
+  }
+
+  setRows(): void {
+    this.element.source = this.model.rows().map(id => ({ id }))
+    this.element.setAttribute("aria-rowcount", String(this.model.rows().length + 1))
+  }
+
+  /** Draws the visible cells again; only text that differs touches the page. Calls within a frame are one. */
+  redraw(): void {
+    // A new value for this property makes RevoGrid's data layer render. Its own `setDataAt` awaits a hidden element for
+    // every cell and writes `innerHTML` behind its virtual tree; `refresh()` walks all rows.
+    for (const layer of this.element.querySelectorAll<HTMLElement & { additionalData: object }>(
+      'revogr-data[type="rgRow"][col-type="rgCol"]',
+    )) {
+      layer.additionalData = {}
+    }
+  }
+
+  box({ top, left, bottom, right }: Range): { left: number; top: number; width: number; height: number } {
+    const x = this.#lefts[left] ?? 0
+    return {
+      left: x,
+      top: top * ROW_HEIGHT,
+      width: (this.#lefts[right + 1] ?? x) - x,
+      height: (bottom - top + 1) * ROW_HEIGHT,
+    }
+  }
+
+  /** The cell under a point of the window, clamped to the table: a drag may leave it. */
+  spotAt(clientX: number, clientY: number): Spot {
+    const rect = this.overlay.getBoundingClientRect()
+    const x = clientX - rect.left
+    let col = this.model.cols().length - 1
+    while (col > 0 && (this.#lefts[col] ?? 0) > x) col--
+    const row = Math.floor((clientY - rect.top) / ROW_HEIGHT)
+    return { row: Math.max(0, Math.min(row, this.model.rows().length - 1)), col }
+  }
+
+  /** Scrolls just as far as needed for the cell to be seen whole. */
+  reveal({ row, col }: Spot): void {
+    const y = this.#scrollY
+    const x = this.#scrollX
+    if (!y || !x) return
+    const box = this.box({ top: row, bottom: row, left: col, right: col })
+    if (box.top < y.scrollTop) y.scrollTop = box.top
+    else if (box.top + box.height > y.scrollTop + y.clientHeight) y.scrollTop = box.top + box.height - y.clientHeight
+    if (box.left < x.scrollLeft) x.scrollLeft = box.left
+    else if (box.left + box.width > x.scrollLeft + x.clientWidth) x.scrollLeft = box.left + box.width - x.clientWidth
+  }
+
+  visibleRows(): { first: number; last: number; page: number } {
+    const top = this.#scrollY?.scrollTop ?? 0
+    const height = this.#scrollY?.clientHeight ?? 0
+    const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 1)
+    return { first: Math.floor(top / ROW_HEIGHT), last: Math.ceil((top + height) / ROW_HEIGHT), page }
+  }
+}
+
+function drawCell(h: HyperFunc<VNode>, kind: string, value: ReturnType<Model["get"]>): VNode | string {
+  if (kind === "checkbox" && typeof value !== "string") {
+    return h("span", { class: value === true ? "check on" : "check", "aria-label": value === true ? "checked" : "not checked" })
+  }
+  return h("span", { class: "value" }, show(value))
+}

@@ -1,0 +1,58 @@
+// Which document this window shows: the one in the address, else the server's welcome table, else one made here.
+
+import { isValidAutomergeUrl, type AutomergeUrl, type DocHandle, type Repo } from "@automerge/automerge-repo/slim"
+import { createSample } from "./sample"
+import type { TableDoc } from "./schema"
+import { plain } from "./values"
+
+export function addressInUrl(): AutomergeUrl | null {
+  const hash = decodeURIComponent(location.hash.slice(1))
+  return isValidAutomergeUrl(hash) ? hash : null
+}
+
+/** The link to hand on; it carries the document and leaves out who we are. */
+export function shareLink(address: string): string {
+  return `${location.origin}${location.pathname}#${address}`
+}
+
+/**
+ * Opens the table. `waiting` is called when it is nowhere to be found for now; the one who has it may come later.
+ */
+export async function openTable(repo: Repo, waiting: (address: string) => void): Promise<DocHandle<TableDoc>> {
+  const address = addressInUrl() ?? (await welcome())
+  if (address) {
+    history.replaceState(null, "", `#${address}`)
+    return find(repo, address, waiting)
+  }
+  const handle = await createSample(repo)
+  history.replaceState(null, "", `#${handle.url}`)
+  return handle
+}
+
+/** Anybody can make a document of any shape under such an address. */
+export function isTable(handle: DocHandle<TableDoc>): boolean {
+  const doc = handle.doc() as Partial<TableDoc> | undefined
+  return plain(doc?.type) === "table" && typeof doc?.columns === "object" && typeof doc.blocks === "object"
+}
+
+async function find(repo: Repo, address: AutomergeUrl, waiting: (address: string) => void): Promise<DocHandle<TableDoc>> {
+  try {
+    return await repo.find<TableDoc>(address)
+  } catch {
+    waiting(address)
+    // An unavailable handle asks again at every new connection and turns ready by itself when somebody brings the table.
+    const handle = await repo.find<TableDoc>(address, { allowableStates: ["ready", "unavailable"] })
+    await handle.whenReady(["ready"])
+    return handle
+  }
+}
+
+async function welcome(): Promise<AutomergeUrl | null> {
+  try {
+    const answer = await fetch("/v1/welcome")
+    const { document } = (await answer.json()) as { document?: unknown }
+    return answer.ok && typeof document === "string" && isValidAutomergeUrl(document) ? document : null
+  } catch {
+    return null // no such server: the page can do without
+  }
+}

@@ -1,0 +1,13 @@
+// Randomness from a seed, so that a failing test can be run again: the seed stands in the message.
+
+export function random(seed: number): () => number {
+  let state = seed >>> 0
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296
+  }
+}
+
+export const pick = <T>(next: () => number, list: readonly T[]): T => list[Math.floor(next() * list.length)]!
