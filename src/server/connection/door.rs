@@ -407,7 +407,10 @@ impl SyncDoor {
                 message,
                 result,
             } => {
-                let Some(talk) = self.talks.get_mut(&key) else { return };
+                let Some(talk) = self.talks.get_mut(&key) else {
+                    self.waiting_bytes -= bytes;
+                    return;
+                };
                 talk.busy = false;
                 if self.committed(key, bytes, is_request, message, result) {
                     self.waiting_bytes -= bytes;

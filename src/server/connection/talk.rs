@@ -160,7 +160,9 @@ impl SyncDoor {
         if listens {
             return self.commit(key, bytes, is_request, opened);
         }
-        if is_request && !self.talk(key).room.exists() {
+        if !opened.message.heads.is_empty() {
+            self.has_something(key);
+        } else if is_request && !self.talk(key).room.exists() {
             self.tell_unavailable(key);
         }
         let committed = opened.changes.is_empty();
@@ -314,9 +316,20 @@ impl SyncDoor {
         }
     }
 
+    /// A peer that was told that nobody has the document has begun it itself. Its first message names heads and carries
+    /// nothing: it sends the changes once it is answered, and as long as it counts as one who waits it never is.
+    fn has_something(&mut self, key: u32) {
+        if std::mem::take(&mut self.talk(key).told_unavailable) {
+            self.unknown -= 1;
+        }
+    }
+
     /// Takes back a message that was opened on a worker thread.
     pub(super) fn opened(&mut self, key: u32, bytes: usize, is_request: bool, opened: Result<Opened, BadMessage>) {
-        let Some(talk) = self.talks.get_mut(&key) else { return };
+        let Some(talk) = self.talks.get_mut(&key) else {
+            self.waiting_bytes -= bytes;
+            return;
+        };
         talk.busy = false;
         match opened {
             Ok(opened) => {
