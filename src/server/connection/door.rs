@@ -420,7 +420,6 @@ impl SyncDoor {
             Done::CaughtUp { key, epoch, result } => {
                 self.catch_ups -= 1;
                 self.caught_up(key, epoch, result);
-                self.undefer();
             }
         }
     }
