@@ -24,6 +24,8 @@ pub struct Lifeline {
     pings: AtomicU64,
     /// Whether frames wait and the socket takes none.
     blocked: AtomicBool,
+    /// Whether we do not read the socket just now: then its silence is ours.
+    unread: AtomicBool,
     /// What had been written when a byte was last seen to leave, and when that was.
     written: AtomicU64,
     progressed: AtomicU64,
@@ -40,6 +42,7 @@ impl Lifeline {
             received: AtomicU64::new(0),
             pings: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             written: AtomicU64::new(0),
             progressed: AtomicU64::new(0),
         })
@@ -62,6 +65,11 @@ impl Lifeline {
         self.blocked.store(blocked, Ordering::Relaxed);
     }
 
+    /// Whether the socket is read: the answers to pings lie in one that is not.
+    pub fn reading(&self, reading: bool) {
+        self.unread.store(!reading, Ordering::Relaxed);
+    }
+
     /// Looks at the connection: pings it, or asks for it to be closed.
     pub fn sweep(&self, times: &SweepTimes, now: Instant) {
         let age = self.since_opened(now);
@@ -75,7 +83,7 @@ impl Lifeline {
             return self.inbox.close(Close::TooSlow);
         }
         let received = self.meter.received();
-        if self.received.swap(received, Ordering::Relaxed) != received {
+        if self.received.swap(received, Ordering::Relaxed) != received || self.unread.load(Ordering::Relaxed) {
             self.heard.store(age, Ordering::Relaxed);
             self.pings.store(0, Ordering::Relaxed);
         }

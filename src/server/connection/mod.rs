@@ -99,6 +99,7 @@ async fn run(socket: &mut WebSocket, door: &mut SyncDoor, inbox: &Arc<Inbox>, li
             continue;
         }
         let reading = door.is_reading();
+        lifeline.reading(reading);
         tokio::select! {
             () = inbox.woken() => {}
             done = door.next_job() => door.finish(done),
