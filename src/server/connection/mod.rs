@@ -79,12 +79,16 @@ async fn run(socket: &mut WebSocket, door: &mut SyncDoor, inbox: &Arc<Inbox>, li
     let mut ping = false;
     loop {
         let arrived = inbox.take();
-        if let Some(why) = arrived.close {
-            return End::Closed(why);
-        }
         ping |= arrived.ping;
         for key in arrived.marked {
             door.look(key);
+        }
+        if let Some(why) = arrived.close {
+            // The server waited for the disk before it closes: what became durable meanwhile is still acknowledged.
+            if why == Close::ShuttingDown {
+                let _ = std::future::poll_fn(|cx| Poll::Ready(pump(socket, door, &mut ping, cx))).await;
+            }
+            return End::Closed(why);
         }
         if let Some(why) = door.closing() {
             return End::Closed(why);
