@@ -17,7 +17,7 @@ use bytes::Bytes;
 use super::audience::{Audience, AudienceLimits};
 use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
-use crate::store::Store;
+use crate::store::{Status, Store};
 use crate::sync::aside::{Aside, AsideLimits};
 use crate::sync::bindings::OwnSessions;
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
@@ -152,6 +152,11 @@ impl Room {
     /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
     pub fn exists(&self) -> bool {
         self.log().durable() > 0
+    }
+
+    /// Whether no change is taken until the process starts anew: the store has failed.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.store.status(), Status::ReadOnly(_))
     }
 
     /// The position up to which everything may be shown.

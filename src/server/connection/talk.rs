@@ -72,6 +72,10 @@ impl Talk {
         self.epoch = epoch;
         let parked = self.conversation.parked_bytes();
         self.conversation.restart();
+        // Rolled back: the peer believes that its changes were taken, and would offer nothing that could be refused.
+        if self.room.is_read_only() {
+            self.conversation.turn_deaf(Hearing::Deaf);
+        }
         parked
     }
 }
