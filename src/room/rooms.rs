@@ -123,6 +123,8 @@ impl Rooms {
             match room.sleep_if_quiet(now) {
                 true if room.audience().is_empty() => asleep.push(room.id().clone()),
                 true => {}
+                // Nobody has the document and nobody waits for it any more.
+                false if room.is_empty() && room.audience().is_empty() => asleep.push(room.id().clone()),
                 false => swept.awake += 1,
             }
         }
@@ -130,7 +132,7 @@ impl Rooms {
         for id in asleep {
             if rooms
                 .get(&id)
-                .is_some_and(|room| room.may_close() && Self::is_unused(room))
+                .is_some_and(|room| (room.may_close() || room.is_empty()) && Self::is_unused(room))
             {
                 rooms.remove(&id);
                 swept.open -= 1;

@@ -247,10 +247,16 @@ impl SyncDoor {
             stage: Stage::Raw(data),
         });
         self.advance(key);
-        // Beyond the bound nothing is remembered of a document that nobody has.
-        if self.unknown > self.server.config.sync.unknown_documents && self.talk(key).told_unavailable {
+    }
+
+    /// Beyond the bound nothing is remembered of a document that nobody has. True if this one was forgotten.
+    pub(super) fn forget_unknown(&mut self, key: u32) -> bool {
+        let is_one_too_many = self.unknown > self.server.config.sync.unknown_documents;
+        let forgotten = is_one_too_many && self.talk(key).told_unavailable;
+        if forgotten {
             self.close_talk(key);
         }
+        forgotten
     }
 
     /// The conversation about a document, begun if need be. None beyond the bounds.

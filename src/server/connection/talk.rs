@@ -107,6 +107,10 @@ impl SyncDoor {
                 Next::Go => self.waiting_bytes -= bytes,
                 Next::Wait => break,
             }
+            // Known only now: whether a document exists is seen once it was loaded.
+            if self.forget_unknown(key) {
+                return;
+            }
         }
         self.enqueue(key);
     }
