@@ -252,12 +252,14 @@ impl Conversation {
                 self.phase = Phase::CaughtUp { cursor: upto };
                 Some(data)
             }
+            // A writer has its changes before anybody tells it that they are saved: only where a frame follows, which says
+            // so, it may be moved on to what it has.
             Pull::Behind => match log.position_of(&self.acknowledged) {
-                Some(position) => {
+                Some(position) if position < log.durable() => {
                     self.phase = Phase::CaughtUp { cursor: position };
                     self.pull(log, reader)
                 }
-                None => {
+                _ => {
                     self.send_back();
                     self.speak = true;
                     None
