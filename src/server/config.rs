@@ -166,8 +166,18 @@ pub enum ConfigError {
     NoFile(PathBuf),
     #[error("{0:?} is not a setting: write NAME=VALUE, as in sweep.keepalive=20s")]
     NotASetting(String),
-    #[error("the configuration does not hold together: {0}")]
+    #[error("the configuration does not hold together: {}", one_line(&.0.to_string()))]
     Invalid(#[from] Box<figment::Error>),
+}
+
+/// A file that does not parse is shown with its line and a pointer below it; of that the words are kept.
+fn one_line(text: &str) -> String {
+    let is_picture = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let words: Vec<_> = text.lines().filter(|line| !is_picture(line)).map(str::trim).collect();
+    words.join(", ")
 }
 
 impl Config {
