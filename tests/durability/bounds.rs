@@ -8,8 +8,9 @@ use roundtable::store::memory::MemoryEngine;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
+use crate::local::{eventually, new_id, noise, start};
 use crate::process::get_later;
-use crate::witness::{Witness, connect, eventually, new_id, noise, start};
+use crate::witness::{Witness, connect};
 
 /// Makes documents that each have one change.
 async fn documents<const N: usize>(running: &Running) -> [DocumentId; N] {

@@ -9,8 +9,8 @@ use rand::rngs::SmallRng;
 use rand::{RngCore, SeedableRng};
 use roundtable::client::{Client, ClientError, ConnectOptions};
 
+use crate::local::new_id;
 use crate::process::{LONG, Server, clean, get_later, serve_arguments};
-use crate::witness::new_id;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_refuses_edits_and_loses_nothing_that_was_acknowledged() {

@@ -21,8 +21,8 @@ use roundtable::store::sled::{SledEngine, SledOptions};
 use roundtable::store::{Store, StoreLimits};
 use tokio::sync::Notify;
 
+use crate::local::new_id;
 use crate::process::{LONG, Server};
-use crate::witness::new_id;
 
 const WRITERS: usize = 4;
 const EDITS_A_ROUND: usize = 100;

@@ -15,8 +15,9 @@ use roundtable::server::start::Running;
 use roundtable::store::engine::{Batch, Engine, EngineError, KeyRange, Scan};
 use roundtable::store::memory::{MemoryEngine, Survives};
 
+use crate::local::{new_id, start};
 use crate::process::{get, get_later};
-use crate::witness::{Witness, gives_away, new_id, start};
+use crate::witness::{Witness, gives_away};
 
 /// Every address that may say something of a document. One that comes with a new door belongs here.
 fn addresses_of(document: &DocumentId) -> Vec<String> {

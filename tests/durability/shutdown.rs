@@ -8,8 +8,9 @@ use futures_util::future::join;
 use roundtable::client::{Client, ConnectOptions, End};
 use roundtable::store::memory::MemoryEngine;
 
+use crate::local::{new_id, start};
 use crate::process::{LONG, Server};
-use crate::witness::{Witness, connect, new_id, start};
+use crate::witness::{Witness, connect};
 
 async fn client(url: &str) -> Client {
     Client::connect(url, ConnectOptions::default()).await.unwrap()

@@ -9,7 +9,8 @@ use roundtable::store::engine::{Batch, Engine, EngineError, KeyRange, Scan};
 use roundtable::store::layout::DOCUMENTS;
 use roundtable::store::memory::MemoryEngine;
 
-use crate::witness::{Witness, closed, connect, eventually, new_id, start};
+use crate::local::{closed, eventually, new_id, start};
+use crate::witness::{Witness, connect};
 
 /// An engine whose reads of documents wait while the gate is closed.
 #[derive(Clone, Default)]

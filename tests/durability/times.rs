@@ -5,7 +5,8 @@ use std::time::Duration;
 use automerge::ReadDoc;
 use roundtable::store::memory::MemoryEngine;
 
-use crate::witness::{Witness, closed, connect, eventually, new_id, start};
+use crate::local::{closed, eventually, new_id, start};
+use crate::witness::{Witness, connect};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_answers_no_ping_is_closed_and_who_answers_is_not() {

@@ -11,8 +11,8 @@ use roundtable::client::{Client, ConnectOptions};
 
 use roundtable::wire::repo::Message;
 
+use crate::local::new_id;
 use crate::process::{LONG, Server, clean, serve_arguments};
-use crate::witness::new_id;
 
 /// One system call: its name, its first argument with what the descriptor stands for, all of its text, its result.
 #[derive(Debug)]

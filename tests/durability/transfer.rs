@@ -69,7 +69,7 @@ fn what_was_imported_is_exported_the_same() {
     let (succeeded, output, errors) = export("automerge:nonsense", &url);
     assert!(!succeeded && output.is_empty());
     assert!(complaint(&errors).contains("nonsense"), "{errors}");
-    let nobody_has = crate::witness::new_id();
+    let nobody_has = crate::local::new_id();
     let (succeeded, output, errors) = export(nobody_has.as_str(), &url);
     assert!(!succeeded && output.is_empty());
     assert!(complaint(&errors).contains("does not have document"), "{errors}");

@@ -1,24 +1,17 @@
-//! A server in this process over an engine of the test's choice, and a peer that keeps every byte it is sent.
+//! A peer that keeps every byte it is sent.
 //!
 //! The crate's own client says what it believes; here what matters is what crossed the wire, so frames are kept as
 //! they came and read for anything that gives a change away.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use automerge::sync::{BloomFilter, ChunkList, Have, Message as SyncMessage, MessageVersion, State, SyncDoc};
 use automerge::transaction::Transactable;
 use automerge::{Automerge, ChangeHash, ROOT, ReadDoc};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use rand::rngs::SmallRng;
-use rand::{RngCore, SeedableRng};
 use roundtable::id::{DocumentId, PeerId, StorageId};
-use roundtable::server::config::Config;
-use roundtable::server::metrics::Kind;
-use roundtable::server::start::{Running, start_on};
-use roundtable::store::engine::Engine;
 use roundtable::store::memory::MemoryEngine;
 use roundtable::wire::repo::{Message, PROTOCOL_VERSION, PeerMetadata};
 use tokio::net::{TcpSocket, TcpStream};
@@ -26,23 +19,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::process::{LONG, get_later};
-
-/// Starts a server on a free port over this engine.
-pub async fn start(engine: impl Engine + 'static, configure: impl FnOnce(&mut Config)) -> Running {
-    let mut config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        demo: false,
-        ..Config::default()
-    };
-    config.sweep.every = std::time::Duration::from_millis(10);
-    configure(&mut config);
-    start_on(config, Arc::new(engine)).await.expect("the server starts")
-}
-
-pub fn new_id() -> DocumentId {
-    DocumentId::from_uuid(uuid::Uuid::new_v4())
-}
+use crate::local::noise;
+use crate::process::LONG;
 
 /// One document as this peer knows it.
 pub struct Replica {
@@ -445,26 +423,4 @@ fn carrying(change: &automerge::Change, heads: Vec<ChangeHash>, last_sync: Vec<C
     }
     .encode()
     .into()
-}
-
-/// Looks again after each round trip over HTTP until there is what is waited for.
-pub async fn eventually(running: &Running, what: &str, look: impl Fn() -> bool) {
-    let waiting = async {
-        while !look() {
-            get_later(running.address, "/healthz").await;
-        }
-    };
-    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("never {what}"));
-}
-
-/// How many connections the server has closed for this reason.
-pub fn closed(running: &Running, kind: &'static str) -> u64 {
-    running.server.metrics.closed.get_or_create(&Kind { kind }).get()
-}
-
-/// Bytes that nothing makes shorter.
-pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut noise = vec![0; bytes];
-    SmallRng::seed_from_u64(seed).fill_bytes(&mut noise);
-    noise
 }
