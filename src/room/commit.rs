@@ -87,26 +87,35 @@ impl Room {
             let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
             self.commit_micros.store(micros, Ordering::Relaxed);
         }
-        slot.tail_changes += stored.len();
-        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
-        if !stored.is_empty() {
-            let (room, end) = (self.clone(), commit.end);
-            let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
-            self.store.append(
-                place,
-                Append {
-                    document: self.id.clone(),
-                    changes: stored,
-                    flushed,
-                },
-            );
-        }
+        self.queue(&mut slot, place, stored, commit.end);
         if poisoned {
             self.throw_away(&mut slot);
             drop(slot);
-            self.audience().mark_all();
+            self.announce();
         }
         Ok(commit)
+    }
+}
+
+impl Room {
+    /// Queues what was applied and logged for the disk, up to the position `end`.
+    pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, stored: Vec<StoredChange>, end: u64) {
+        if stored.is_empty() {
+            return;
+        }
+        slot.tail_changes += stored.len();
+        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
+        let room = self.clone();
+        let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
+        let document = self.id.clone();
+        self.store.append(
+            place,
+            Append {
+                document,
+                changes: stored,
+                flushed,
+            },
+        );
     }
 }
 
@@ -266,7 +275,7 @@ impl Run<'_> {
 struct Poisoned;
 
 /// The heads behind a change: it takes the place of what it builds on.
-fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
+pub(super) fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
     let mut heads: Vec<ChangeHash> = heads
         .iter()
         .filter(|head| !change.deps().contains(head))

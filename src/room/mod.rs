@@ -3,6 +3,7 @@
 pub mod audience;
 mod commit;
 mod compact;
+mod edit;
 pub mod inbox;
 #[allow(clippy::module_inception)]
 pub mod room;
@@ -10,6 +11,7 @@ pub mod rooms;
 mod sleep;
 
 pub use commit::{Commit, Writer};
+pub use edit::{EditError, Edited};
 pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
 pub use sleep::Waking;

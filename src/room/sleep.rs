@@ -82,7 +82,7 @@ impl Room {
                 }
             }
         }
-        self.audience().mark_all();
+        self.announce();
     }
 
     fn load(&self, actor: ActorId, upto: Option<u64>) -> Result<(Loaded, Option<Stored>), String> {
