@@ -49,6 +49,13 @@ impl Room {
         Waking::Begun
     }
 
+    /// Whether asking for the document has a better chance now: nobody is loading it and the disk has caught up.
+    pub fn is_settled(&self) -> bool {
+        let slot = self.slot();
+        let log = self.log();
+        !matches!(slot.live, Live::Loading) && (matches!(slot.live, Live::Awake(_)) || log.durable() == log.end())
+    }
+
     /// Loads the document with a fresh author, and marks everybody. Heavy.
     pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
         let upto = {
