@@ -42,7 +42,7 @@ chromium:
 		if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends chromium; \
 		else sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium; fi; }
 
-# Figures for docs/benchmarks.md.
+# The figures of docs/benchmarks.md, in about five minutes once everything is built.
 bench:
 	cargo bench
 

@@ -18,6 +18,7 @@ mod split;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
 
@@ -46,6 +47,8 @@ pub struct Document {
     lookup: lookup::Lookup,
     split: split::SplitState,
     poisoned: bool,
+    /// Operations gone over by trials on copies since the last message began.
+    trial_ops: AtomicU64,
 }
 
 impl Document {
@@ -79,6 +82,7 @@ impl Document {
             lookup: lookup::Lookup::default(),
             split: split::SplitState::default(),
             poisoned: false,
+            trial_ops: AtomicU64::new(0),
         }
     }
 
@@ -117,6 +121,16 @@ impl Document {
 
     pub fn op_count(&self) -> u64 {
         self.automerge.stats().num_ops
+    }
+
+    /// A new message begins: its changes have trials of their own.
+    pub fn begin_message(&mut self) {
+        *self.trial_ops.get_mut() = 0;
+    }
+
+    /// The operations that trials on copies have gone over since the message began.
+    pub fn trial_ops(&self) -> u64 {
+        self.trial_ops.load(Ordering::Relaxed)
     }
 
     /// True once a call failed; such a document takes no more changes.

@@ -3,22 +3,19 @@
 //! Everything here happens under the lock of the document, so that changes reach the log, the queue of the committer and
 //! the document in one order. Nothing is told to anybody before the committer calls back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use automerge::{Change, ChangeHash};
-use bytes::Bytes;
+use automerge::ChangeHash;
 
 use super::room::{Live, NotAwake, Room, Slot};
+use super::run::Run;
 use crate::document::author::Author;
-use crate::document::crdt::{Document, MAX_TEXT_BATCH};
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
-use crate::sync::aside::Kept;
-use crate::sync::gate::{self, Admission, Ahead, Offered, Refusal};
-use crate::sync::log::Heads;
+use crate::sync::gate::{Offered, Refusal};
 
 /// Who offers the changes of a commit.
 #[derive(Debug, Clone)]
@@ -34,11 +31,14 @@ pub struct Commit {
     pub committed: usize,
     /// Changes kept aside, since something before them is missing.
     pub aside: usize,
-    /// Changes refused, and why. Their sender goes deaf.
+    /// Changes that there was no room to keep aside.
+    pub turned_away: usize,
+    /// Changes of the writer refused, and why. It goes deaf.
     pub refused: Vec<(Option<ChangeHash>, Refusal)>,
-    /// A change was offered that is set aside for good. Its sender is quarantined.
+    /// The writer offered a change that is set aside for good. It is quarantined.
     pub quarantined: bool,
-    /// Connections to close, so that they send again what could not be kept aside.
+    /// Connections to close, so that they send again what could not be kept aside, or had to be dropped. What was at
+    /// fault is then refused to the one who sent it, not to the one whose change released it.
     pub send_again: HashSet<ConnectionId>,
     /// The position that contains everything committed.
     pub end: u64,
@@ -47,7 +47,12 @@ pub struct Commit {
 impl Commit {
     /// Whether everything offered is in the document.
     pub fn took_all(&self) -> bool {
-        self.aside == 0 && self.refused.is_empty() && !self.quarantined && self.send_again.is_empty()
+        self.aside == 0 && self.turned_away == 0 && !self.stops_hearing()
+    }
+
+    /// Whether nothing more is taken from the writer.
+    pub fn stops_hearing(&self) -> bool {
+        !self.refused.is_empty() || self.quarantined
     }
 }
 
@@ -63,6 +68,7 @@ impl Room {
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
+        self.forget_gone(&mut slot);
         let started = Instant::now();
         let Slot {
             live: Live::Awake(document),
@@ -71,17 +77,11 @@ impl Room {
         else {
             return Err((NotAwake, place, offered));
         };
-        let heads = document.heads();
-        let mut run = Run {
-            room: self,
-            writer,
-            commit: Commit::default(),
-            heads,
-            stored: Vec::new(),
-            refused: HashSet::new(),
-        };
+        document.begin_message();
+        let mut run = Run::new(self, writer, document.heads());
         let poisoned = run.take_all(offered, &mut slot);
-        let Run { mut commit, stored, .. } = run;
+        run.forget_writer(&mut slot.aside);
+        let (mut commit, stored) = run.into_parts();
         commit.end = self.log().end();
         if !stored.is_empty() {
             let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
@@ -95,9 +95,7 @@ impl Room {
         }
         Ok(commit)
     }
-}
 
-impl Room {
     /// Queues what was applied and logged for the disk, up to the position `end`.
     pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, stored: Vec<StoredChange>, end: u64) {
         if stored.is_empty() {
@@ -117,172 +115,4 @@ impl Room {
             },
         );
     }
-}
-
-/// One commit under way.
-struct Run<'a> {
-    room: &'a Room,
-    writer: &'a Writer,
-    commit: Commit,
-    heads: Vec<ChangeHash>,
-    stored: Vec<StoredChange>,
-    refused: HashSet<ChangeHash>,
-}
-
-impl Run<'_> {
-    /// Takes one change after the other; each may release others that were kept aside. True if the document is poisoned.
-    fn take_all(&mut self, offered: Vec<Offered>, slot: &mut Slot) -> bool {
-        let mut arriving: VecDeque<Kept> = VecDeque::with_capacity(offered.len());
-        for offer in offered {
-            match offer {
-                Offered::Change(change) => arriving.push_back(Kept {
-                    bytes: Bytes::copy_from_slice(change.raw_bytes()),
-                    change: *change,
-                    author: self.writer.author.clone(),
-                    from: self.writer.connection,
-                }),
-                Offered::Refused { hash, why } => {
-                    self.refused.extend(hash);
-                    self.commit.refused.push((hash, why));
-                }
-            }
-        }
-        while let Some(arrival) = arriving.pop_front() {
-            let committed = match self.take(arrival, &mut arriving, slot) {
-                Ok(committed) => committed,
-                Err(Poisoned) => return true,
-            };
-            let Live::Awake(document) = &slot.live else {
-                unreachable!("the lock is held")
-            };
-            for hash in committed {
-                for released in slot.aside.released_by(&hash, |dep| document.has(dep)).into_iter().rev() {
-                    arriving.push_front(released);
-                }
-            }
-        }
-        false
-    }
-
-    /// Gate, apply, append for one change, and for those behind it that are applied together with it. Returns the hashes
-    /// that are in the document now.
-    fn take(
-        &mut self,
-        arrival: Kept,
-        arriving: &mut VecDeque<Kept>,
-        slot: &mut Slot,
-    ) -> Result<Vec<ChangeHash>, Poisoned> {
-        let Slot {
-            live: Live::Awake(document),
-            aside,
-            quarantined,
-            ..
-        } = slot
-        else {
-            unreachable!("the lock is held")
-        };
-        let hash = arrival.change.hash();
-        if quarantined.contains(&hash) || arrival.change.deps().iter().any(|dep| quarantined.contains(dep)) {
-            self.commit.quarantined = true;
-            return Ok(Vec::new());
-        }
-        if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
-            let why = Refusal::BuildsOnRefused(*dep);
-            self.refuse(hash, why, aside);
-            return Ok(Vec::new());
-        }
-        match gate::admit(document, &arrival.change, &self.room.limits.gate) {
-            Admission::Known => Ok(Vec::new()),
-            Admission::Aside { .. } => {
-                match aside.keep(arrival) {
-                    Ok(()) => self.commit.aside += 1,
-                    Err(kept) => self.commit.send_again.extend(kept.from),
-                }
-                Ok(Vec::new())
-            }
-            Admission::Refused(why) => {
-                self.refuse(hash, why, aside);
-                Ok(Vec::new())
-            }
-            Admission::Ready => {
-                let (run, ahead) = self.run_from(arrival, arriving, document);
-                match document.apply(ahead.changes()) {
-                    Ok(()) => Ok(run.into_iter().map(|kept| self.append(kept)).collect()),
-                    Err(poison) => {
-                        tracing::error!(document = %self.room.id, %poison, "the library could not apply a change");
-                        quarantined.extend(poison.changes);
-                        self.commit.quarantined = true;
-                        Err(Poisoned)
-                    }
-                }
-            }
-        }
-    }
-
-    /// The change, and those right behind it that the library takes in one go: a run on one text object costs as much as
-    /// its first keystroke alone.
-    fn run_from(&self, first: Kept, arriving: &mut VecDeque<Kept>, document: &Document) -> (Vec<Kept>, Ahead) {
-        let mut ahead = Ahead::default();
-        let text = match arriving.is_empty() {
-            true => None,
-            false => document.the_only_text(&first.change),
-        };
-        ahead.push(first.change.clone());
-        let mut run = vec![first];
-        while let (Some(text), Some(next)) = (&text, arriving.front()) {
-            let joins = run.len() < MAX_TEXT_BATCH
-                && document.the_only_text(&next.change).as_ref() == Some(text)
-                && gate::admit_after(document, &ahead, &next.change, &self.room.limits.gate) == Admission::Ready;
-            if !joins {
-                break;
-            }
-            ahead.push(next.change.clone());
-            run.extend(arriving.pop_front());
-        }
-        (run, ahead)
-    }
-
-    fn refuse(&mut self, hash: ChangeHash, why: Refusal, aside: &mut crate::sync::aside::Aside) {
-        self.refused.insert(hash);
-        self.refused
-            .extend(aside.drop_dependants(&hash).iter().map(|kept| kept.change.hash()));
-        self.commit.refused.push((Some(hash), why));
-    }
-
-    fn append(&mut self, arrival: Kept) -> ChangeHash {
-        let Kept {
-            change,
-            bytes,
-            author,
-            from,
-        } = arrival;
-        let hash = change.hash();
-        self.heads = heads_with(&self.heads, &change);
-        let heads: Heads = self.heads.as_slice().into();
-        let number = self.room.log().append(hash, bytes.clone(), heads, from);
-        self.stored.push(StoredChange {
-            number,
-            hash: hash.0,
-            bytes,
-            author,
-        });
-        self.commit.committed += 1;
-        hash
-    }
-}
-
-/// The document can no longer be used.
-struct Poisoned;
-
-/// The heads behind a change: it takes the place of what it builds on.
-pub(super) fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
-    let mut heads: Vec<ChangeHash> = heads
-        .iter()
-        .filter(|head| !change.deps().contains(head))
-        .copied()
-        .collect();
-    let hash = change.hash();
-    let at = heads.partition_point(|head| *head < hash);
-    heads.insert(at, hash);
-    heads
 }

@@ -10,8 +10,9 @@ use automerge::AutomergeError;
 use automerge::transaction::Transaction;
 use bytes::Bytes;
 
-use super::commit::{Writer, heads_with};
+use super::commit::Writer;
 use super::room::{Live, Room};
+use super::run::heads_with;
 use crate::document::crdt::{Document, EditFailed};
 use crate::store::{Place, StoredChange};
 use crate::sync::log::Heads;
@@ -51,6 +52,7 @@ impl Room {
     ) -> Result<Edited<T>, EditError<E>> {
         let mut slot = self.slot();
         slot.last_use = now;
+        self.forget_gone(&mut slot);
         let Live::Awake(document) = &mut slot.live else {
             return Err(EditError::NotAwake);
         };

@@ -18,7 +18,7 @@ use tokio::sync::Notify;
 use super::audience::{Audience, AudienceLimits};
 use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
-use crate::store::Store;
+use crate::store::{Status, Store};
 use crate::sync::aside::{Aside, AsideLimits};
 use crate::sync::bindings::OwnSessions;
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
@@ -83,6 +83,8 @@ pub(super) struct Slot {
     pub aside: Aside,
     /// Changes that made the library panic, here or at load.
     pub quarantined: HashSet<ChangeHash>,
+    /// A run of changes made the library panic: they are applied one by one from then on, to find the one at fault.
+    pub singly: bool,
     /// A copy for catching up, good until the next commit.
     pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
     pub last_use: Instant,
@@ -91,6 +93,8 @@ pub(super) struct Slot {
     pub tail_bytes: usize,
     pub snapshot_bytes: usize,
     pub compacting: bool,
+    /// Not before then: the last try failed.
+    pub compact_after: Instant,
 }
 
 pub struct Room {
@@ -103,6 +107,8 @@ pub struct Room {
     pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
     pub(super) commit_micros: AtomicU64,
+    /// Connections that left while the slot was in use. A leaf.
+    pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
     pub(super) log: Mutex<ChangeLog>,
     pub(super) audience: Mutex<Audience>,
@@ -126,12 +132,14 @@ impl Room {
             rolled_back: false,
             aside: Aside::new(limits.aside.clone()),
             quarantined: HashSet::new(),
+            singly: false,
             replica: None,
             last_use: now,
             tail_changes: 0,
             tail_bytes: 0,
             snapshot_bytes: 0,
             compacting: false,
+            compact_after: now,
         };
         Arc::new(Self {
             log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
@@ -140,6 +148,7 @@ impl Room {
             epoch: AtomicU64::new(0),
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
+            gone: Mutex::default(),
             id,
             store,
             limits,
@@ -162,6 +171,11 @@ impl Room {
     /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
     pub fn exists(&self) -> bool {
         self.log().durable() > 0
+    }
+
+    /// Whether no change is taken until the process starts anew: the store has failed.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.store.status(), Status::ReadOnly(_))
     }
 
     /// The position up to which everything may be shown.
@@ -208,8 +222,8 @@ impl Room {
         };
         let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
         // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
-        Ok(work.run(&mut replica, |hash, replica| {
-            self.slot().aside.missing_below(hash, |dep| replica.has(dep))
+        Ok(work.run(&mut replica, |need, replica| {
+            self.slot().aside.missing_for(need, |dep| replica.has(dep))
         }))
     }
 
@@ -291,6 +305,33 @@ impl Room {
         slot.live = Live::Asleep;
         slot.replica = None;
         self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The slot, if nobody works in it just now.
+    pub(super) fn slot_if_free(&self) -> Option<MutexGuard<'_, Slot>> {
+        match self.slot.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Ok(slot) => Some(slot),
+            Err(TryLockError::Poisoned(_)) => Some(self.slot()),
+        }
+    }
+
+    /// Drops what a connection that is gone had sent ahead of its dependencies. While somebody works in the slot it is only
+    /// noted: the next one to come does it.
+    pub(super) fn forget(&self, connection: ConnectionId) {
+        self.gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        if let Some(mut slot) = self.slot_if_free() {
+            self.forget_gone(&mut slot);
+        }
+    }
+
+    pub(super) fn forget_gone(&self, slot: &mut Slot) {
+        for connection in self.gone.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            slot.aside.forget(connection);
+        }
     }
 
     /// The lock of the document. After a panic under it nobody knows what the document holds: the room is given up until

@@ -30,7 +30,10 @@ pub enum Waking {
 impl Room {
     /// Asks for the document. Exactly one caller is told [`Waking::Begun`].
     pub fn begin_wake(&self, now: Instant) -> Waking {
-        let mut slot = self.slot();
+        // Whoever works in the slot has found the document awake; the runtime does not wait for it to finish.
+        let Some(mut slot) = self.slot_if_free() else {
+            return Waking::Awake;
+        };
         slot.last_use = now;
         match &slot.live {
             Live::Awake(_) => return Waking::Awake,
@@ -126,7 +129,10 @@ impl Room {
     /// Unloads the document if nobody touched it for a while and everything is on disk. Returns whether it sleeps now.
     pub fn sleep_if_quiet(&self, now: Instant) -> bool {
         let document = {
-            let mut slot = self.slot();
+            let Some(mut slot) = self.slot_if_free() else {
+                return false;
+            };
+            self.forget_gone(&mut slot);
             if matches!(slot.live, Live::Asleep | Live::Failed { .. }) {
                 return true;
             }

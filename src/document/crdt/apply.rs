@@ -4,6 +4,8 @@
 //! every call walks the whole text. So runs of changes to one and the same text object go in together, everything else
 //! alone.
 
+use std::sync::atomic::Ordering;
+
 use automerge::{Automerge, AutomergeError, Change, ChangeHash, ObjType, legacy};
 
 use super::{Document, Tip, caught, object_id};
@@ -127,6 +129,7 @@ impl Document {
             changes: vec![change.hash()],
             why,
         };
+        self.trial_ops.fetch_add(self.op_count(), Ordering::Relaxed);
         let tried = caught(|| {
             let mut copy = self.automerge.clone();
             for change in ahead.iter().chain([change]) {

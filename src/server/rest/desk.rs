@@ -32,7 +32,10 @@ impl Server {
 
     /// The room of a document that may not exist yet, awake.
     pub(super) async fn room_awake(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
-        let room = self.rooms.open(id, Instant::now()).map_err(|error| Problem::new(Code::Busy, error.to_string()))?;
+        let room = self
+            .rooms
+            .open(id, Instant::now())
+            .map_err(|error| Problem::new(Code::Busy, error.to_string()))?;
         let waking = tokio::time::timeout(PATIENCE, wake(&room)).await;
         waking.map_err(|_| Problem::new(Code::Busy, "the document takes long to load; try again"))??;
         Ok(room)
@@ -63,26 +66,52 @@ impl Server {
         room: Arc<Room>,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refused> + Send + 'static,
     ) -> Result<Edited<T>, Problem> {
-        let need = Need { changes: 1, bytes: EDIT_BYTES };
+        let need = Need {
+            changes: 1,
+            bytes: EDIT_BYTES,
+        };
         let place = tokio::time::timeout(PATIENCE, self.store.reserve(need))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
             .map_err(|error| match error {
-                NoPlace::ReadOnly(reason) => Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}")),
+                NoPlace::ReadOnly(reason) => {
+                    Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
+                }
                 NoPlace::Full => Problem::new(Code::Busy, "the disk is behind; try again"),
             })?;
-        let author = Author { time: now_ms() as u64, user: None, device: "http".into(), door: Door::Rest };
-        let writer = Writer { author, connection: None };
+        let author = Author {
+            time: now_ms() as u64,
+            user: None,
+            device: "http".into(),
+            door: Door::Rest,
+        };
+        let writer = Writer {
+            author,
+            connection: None,
+        };
         let editing = room.clone();
         let edited = off_runtime(move || editing.edit(place, &writer, Instant::now(), edit)).await?;
-        let edited = edited.map_err(|error| match error {
-            EditError::Refused(Refused(problem)) => *problem,
-            EditError::NotAwake => Problem::new(Code::Busy, "the document was unloaded meanwhile; try again"),
-            EditError::Failed(why) => Problem::new(Code::Failed, why),
-        })?;
+        let edited = match edited {
+            Ok(edited) => edited,
+            Err(EditError::Refused(Refused(problem))) => {
+                // The refusal was made from the document as it was, which may not be on disk yet.
+                self.saved(&room, room.end(), room.epoch()).await?;
+                return Err(*problem);
+            }
+            Err(EditError::NotAwake) => {
+                return Err(Problem::new(
+                    Code::Busy,
+                    "the document was unloaded meanwhile; try again",
+                ));
+            }
+            Err(EditError::Failed(why)) => return Err(Problem::new(Code::Failed, why)),
+        };
         match self.saved(&room, edited.position, edited.epoch).await? {
             true => Ok(edited),
-            false => Err(Problem::new(Code::NotSaved, "the edit could not be written to the disk and was taken back")),
+            false => Err(Problem::new(
+                Code::NotSaved,
+                "the edit could not be written to the disk and was taken back",
+            )),
         }
     }
 
@@ -114,7 +143,10 @@ async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
         match room.begin_wake(Instant::now()) {
             Waking::Awake => return Ok(()),
             Waking::Failed(reason) => {
-                return Err(Problem::new(Code::Failed, format!("the document cannot be loaded: {reason}")));
+                return Err(Problem::new(
+                    Code::Failed,
+                    format!("the document cannot be loaded: {reason}"),
+                ));
             }
             Waking::Begun => {
                 let waking = room.clone();

@@ -14,5 +14,10 @@ pub fn of(heads: &[ChangeHash]) -> String {
 pub fn named_by(headers: &HeaderMap, name: impl AsHeaderName, etag: &str) -> Option<bool> {
     let header = headers.get(name)?;
     let header = header.to_str().unwrap_or_default();
-    Some(header.split(',').map(|tag| tag.trim().trim_start_matches("W/")).any(|tag| tag == "*" || tag == etag))
+    Some(
+        header
+            .split(',')
+            .map(|tag| tag.trim().trim_start_matches("W/"))
+            .any(|tag| tag == "*" || tag == etag),
+    )
 }

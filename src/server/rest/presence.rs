@@ -27,12 +27,20 @@ pub(super) struct Presence {
 #[utoipa::path(get, path = "/v1/rooms/{document}/presence", tag = "rooms",
     params(("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 200, body = Presence), (status = 400, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn read(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Result<Json<Presence>, Problem> {
-    let document = DocumentId::parse_address(&document).map_err(|error| Problem::new(Code::BadId, error.to_string()))?;
+pub(super) async fn read(
+    State(server): State<Arc<Server>>,
+    Path(document): Path<String>,
+) -> Result<Json<Presence>, Problem> {
+    let document =
+        DocumentId::parse_address(&document).map_err(|error| Problem::new(Code::BadId, error.to_string()))?;
     let room = server.rooms.get(&document);
     let (connections, people) = room.map_or_else(Default::default, |room| {
         let audience = room.audience();
         (audience.len(), audience.people(Instant::now()))
     });
-    Ok(Json(Presence { document_id: document.to_string(), connections, people }))
+    Ok(Json(Presence {
+        document_id: document.to_string(),
+        connections,
+        people,
+    }))
 }
