@@ -11,7 +11,7 @@
 mod apply;
 pub mod bytes;
 pub mod columns;
-mod draft;
+mod edit;
 mod load;
 mod lookup;
 mod split;
@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
 
 pub use apply::{MAX_TEXT_BATCH, Poisoned};
-pub use draft::{Draft, DraftError};
+pub use edit::EditFailed;
 pub use load::{LoadError, Loaded, QuarantineReason, Quarantined};
 pub use lookup::{Action, OpFacts};
 
@@ -161,12 +161,6 @@ impl Document {
     /// What operation `id` of the document is; `None` if there is none of this id.
     pub fn op(&self, id: &legacy::OpId) -> Option<OpFacts> {
         self.lookup.op(&self.automerge, id)
-    }
-
-    /// Begins edits of the server's own. They are made on a copy, so that what comes out are ordinary changes which go
-    /// through the gate and are applied like everybody's.
-    pub fn draft(&self) -> Draft {
-        Draft::on(self.automerge.clone())
     }
 }
 

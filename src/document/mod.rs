@@ -3,5 +3,6 @@
 pub mod author;
 pub mod crdt;
 pub mod csv;
+pub mod json;
 pub mod order;
 pub mod table;

@@ -91,7 +91,7 @@ impl Room {
         if poisoned {
             self.throw_away(&mut slot);
             drop(slot);
-            self.audience().mark_all();
+            self.announce();
         }
         Ok(commit)
     }

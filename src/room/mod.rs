@@ -3,6 +3,7 @@
 pub mod audience;
 mod commit;
 mod compact;
+mod edit;
 pub mod inbox;
 #[allow(clippy::module_inception)]
 pub mod room;
@@ -12,6 +13,7 @@ mod sleep;
 
 pub use commit::{Commit, Writer};
 pub use compact::SteppedCompaction;
+pub use edit::{EditError, Edited};
 pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
 pub use sleep::Waking;

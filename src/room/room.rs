@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use automerge::ChangeHash;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::audience::{Audience, AudienceLimits};
 use crate::document::crdt::Document;
@@ -104,6 +105,8 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// Something was flushed, rolled back or woken: for those who wait without being part of the audience.
+    pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
     pub(super) commit_micros: AtomicU64,
     /// Connections that left while the slot was in use. A leaf.
@@ -146,6 +149,7 @@ impl Room {
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
             gone: Mutex::default(),
             id,
@@ -251,9 +255,37 @@ impl Room {
             self.roll_back();
         }
         let durable = self.durable();
-        let mut audience = self.audience();
-        audience.believe_reports(durable);
-        audience.mark_all();
+        self.audience().believe_reports(durable);
+        self.announce();
+    }
+
+    /// Tells everybody that there is something to look at.
+    pub(super) fn announce(&self) {
+        self.audience().mark_all();
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until what `look` looks at has come to a result. Looks again whenever something is flushed, rolled back or woken.
+    pub async fn until<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        loop {
+            let moved = self.moved.notified();
+            let mut moved = std::pin::pin!(moved);
+            // Subscribed before looking, so that what happens between the two is not missed (lost wakeup).
+            moved.as_mut().enable();
+            if let Some(result) = look(self) {
+                return result;
+            }
+            moved.await;
+        }
+    }
+
+    /// Waits until everything up to `position` may be shown. False if it was rolled back instead.
+    pub async fn until_durable(&self, position: u64, epoch: u64) -> bool {
+        self.until(|room| match room.durable() >= position {
+            true => Some(true),
+            false => (room.epoch() != epoch).then_some(false),
+        })
+        .await
     }
 
     /// The store failed: the document holds what will never be durable. It is taken back to the last durable change.

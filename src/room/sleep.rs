@@ -60,6 +60,13 @@ impl Room {
         Waking::Begun
     }
 
+    /// Whether asking for the document has a better chance now: nobody is loading it and the disk has caught up.
+    pub fn is_settled(&self) -> bool {
+        let slot = self.slot();
+        let log = self.log();
+        !matches!(slot.live, Live::Loading) && (matches!(slot.live, Live::Awake(_)) || log.durable() == log.end())
+    }
+
     /// Loads the document with a fresh author, and marks everybody. Heavy.
     pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
         let (upto, remains) = {
@@ -97,7 +104,7 @@ impl Room {
                 }
             }
         }
-        self.audience().mark_all();
+        self.announce();
     }
 
     /// Makes the document as it was at the last durable change out of one that holds more. Nothing is read: sled may fail

@@ -7,6 +7,7 @@ mod http;
 mod lifeline;
 pub mod meter;
 pub mod metrics;
+mod rest;
 pub mod start;
 mod sweeper;
 mod welcome;

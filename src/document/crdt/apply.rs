@@ -104,7 +104,7 @@ impl Document {
         self.automerge = self.automerge.clone();
     }
 
-    fn note(&mut self, change: &Change) {
+    pub(super) fn note(&mut self, change: &Change) {
         let tip = Tip {
             seq: change.seq(),
             max_op: change.max_op(),
