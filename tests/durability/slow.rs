@@ -283,7 +283,7 @@ async fn a_peer_that_reads_nothing_is_closed_and_costs_little() {
     );
 
     eventually(&running, "closed", || closed(&running, "too-slow") == 1).await;
-    assert_eq!(slow.close_code().await, 4413);
+    assert_eq!(slow.close_code_unread().await, 4413);
     let change = ada.edit(&id, "title", "two").await;
     grace.until("shown", |grace| grace.replica(&id).knows(&change)).await;
 }
