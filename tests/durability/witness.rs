@@ -334,6 +334,16 @@ impl Witness {
         made
     }
 
+    /// Like [`Witness::close_code`], but nothing of what comes before is looked at: the server does not wait for long.
+    pub async fn close_code_unread(&mut self) -> u16 {
+        while let Some(Ok(frame)) = self.socket.next().await {
+            if let Frame::Close(Some(frame)) = frame {
+                return frame.code.into();
+            }
+        }
+        1006
+    }
+
     /// Asks to be told what this storage has.
     pub async fn follow(&mut self, storage: &str) {
         let subscribe = Message::RemoteSubscriptionChange {
