@@ -129,7 +129,11 @@ fn who_releases_a_bad_change_is_not_the_one_to_blame() {
     let commit = scene.commit(GRACE, vec![offer(&missing)]);
     assert_eq!(commit.committed, 1);
     assert!(!commit.stops_hearing(), "{commit:?}");
-    assert_eq!(commit.send_again, HashSet::from([ADA]), "Ada sends it again and is told herself");
+    assert_eq!(
+        commit.send_again,
+        HashSet::from([ADA]),
+        "Ada sends it again and is told herself"
+    );
 }
 
 /// A message was still being committed when its connection went. What it left aside stayed for ever.
