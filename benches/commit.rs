@@ -89,8 +89,18 @@ fn one_cell_edit(criterion: &mut Criterion) {
         ("behind 1,000 changes of 10 people", 1_000, 10, Writers::Known),
         ("behind 100,000 changes of 10 people", 100_000, 10, Writers::Known),
         ("behind 100,000 changes of 1,000 people", 100_000, 1_000, Writers::Known),
-        ("behind 1,000 changes of 10 people, by somebody new", 1_000, 10, Writers::New),
-        ("behind 100,000 changes of 1,000 people, by somebody new", 100_000, 1_000, Writers::New),
+        (
+            "behind 1,000 changes of 10 people, by somebody new",
+            1_000,
+            10,
+            Writers::New,
+        ),
+        (
+            "behind 100,000 changes of 1,000 people, by somebody new",
+            100_000,
+            1_000,
+            Writers::New,
+        ),
     ];
     for (name, changes, people, writers) in cases {
         let mut story = Story::new(changes, people, writers);

@@ -99,7 +99,10 @@ impl Observer {
     /// Takes a frame from the socket, which is an acknowledgement.
     fn hear(&mut self, room: &Arc<Room>, frame: Bytes, limits: &GateLimits) {
         assert!(peek_ephemeral(&frame).is_none());
-        let Ok(Message::Sync { sender, document, data, .. }) = Message::decode(&frame) else {
+        let Ok(Message::Sync {
+            sender, document, data, ..
+        }) = Message::decode(&frame)
+        else {
             panic!("the frame is a sync message");
         };
         assert!(sender == self.peer && DocumentId::parse(&document).as_ref() == Ok(room.id()));

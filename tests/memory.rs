@@ -74,7 +74,9 @@ fn table_and_tail() -> (Vec<u8>, Vec<Vec<u8>>) {
             column: columns[random.random_range(0..columns.len())].clone(),
             value: Value::Text(format!("edit {n}")),
         };
-        let done = document.transact(|tx| apply(tx, [&edit])).map_err(|failed| failed.error);
+        let done = document
+            .transact(|tx| apply(tx, [&edit]))
+            .map_err(|failed| failed.error);
         let change = document.get_change_by_hash(&done.unwrap().hash.unwrap()).unwrap();
         change.raw_bytes().to_vec()
     });

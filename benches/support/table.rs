@@ -86,7 +86,11 @@ impl Sample {
 
 /// Sixteen bytes, as those that clients make.
 fn actor(number: u64) -> ActorId {
-    ActorId::from(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+    ActorId::from(
+        u128::from(number)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            .to_be_bytes(),
+    )
 }
 
 fn column(at: usize) -> NewColumn {

@@ -79,6 +79,8 @@ pub(super) struct Slot {
     pub opened: bool,
     /// Whether the store may hold more than became durable here: after a failed flush.
     pub rolled_back: bool,
+    /// The document of before a failed flush, with more in it than is durable. See [`Room::wake`].
+    pub remains: Option<Box<Document>>,
     pub aside: Aside,
     /// Changes that made the library panic, here or at load.
     pub quarantined: HashSet<ChangeHash>,
@@ -127,6 +129,7 @@ impl Room {
             live: Live::Asleep,
             opened: false,
             rolled_back: false,
+            remains: None,
             aside: Aside::new(limits.aside.clone()),
             quarantined: HashSet::new(),
             singly: false,
@@ -253,8 +256,7 @@ impl Room {
         audience.mark_all();
     }
 
-    /// The store failed: the document holds what will never be durable. It is thrown away and loaded again, up to the
-    /// last durable change; the engine may serve the failed batch from memory, so that everything above is ignored.
+    /// The store failed: the document holds what will never be durable. It is taken back to the last durable change.
     fn roll_back(&self) {
         let mut slot = self.slot();
         let mut log = self.log();
@@ -264,6 +266,9 @@ impl Room {
         log.roll_back();
         slot.rolled_back = true;
         slot.aside.discard();
+        if let Live::Awake(document) = std::mem::replace(&mut slot.live, Live::Asleep) {
+            slot.remains = Some(document);
+        }
         self.throw_away(&mut slot);
         tracing::error!(document = %self.id, durable = log.durable(), "the store failed; unsaved changes were rolled back");
     }

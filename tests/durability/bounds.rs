@@ -1,15 +1,16 @@
 //! Every bound of the configuration that a connection can run into, set small and run into: the one over it is told so,
 //! the others notice nothing.
 
+use futures_util::SinkExt;
 use roundtable::id::DocumentId;
 use roundtable::server::start::Running;
 use roundtable::store::memory::MemoryEngine;
 use tokio::io::AsyncWriteExt;
 use tokio_tungstenite::tungstenite::Message as Frame;
-use futures_util::SinkExt;
 
+use crate::local::{eventually, new_id, noise, start};
 use crate::process::get_later;
-use crate::witness::{Witness, connect, eventually, new_id, noise, start};
+use crate::witness::{Witness, connect};
 
 /// Makes documents that each have one change.
 async fn documents<const N: usize>(running: &Running) -> [DocumentId; N] {
@@ -47,7 +48,10 @@ async fn one_socket_too_many_is_told_to_come_back() {
     assert_eq!(code_without_join(&running, Vec::new()).await, Some(1013));
     ada.round_trip().await;
     drop(grace);
-    eventually(&running, "room again", || running.server.is_ready().is_ok() && connections(&running) < 2).await;
+    eventually(&running, "room again", || {
+        running.server.is_ready().is_ok() && connections(&running) < 2
+    })
+    .await;
     Witness::join(running.address, "eve").await.round_trip().await;
 }
 
@@ -100,7 +104,12 @@ async fn large_messages_share_one_budget() {
     let mut eve = Witness::join(running.address, "eve").await;
     let (first, rest) = halves_of_a_frame(250_000, 200_000);
     ada.socket.get_mut().write_all(&first).await.unwrap();
-    let used = |running: &Running| figure(&crate::process::get(running.address, "/metrics").1, "roundtable_receiving_bytes ");
+    let used = |running: &Running| {
+        figure(
+            &crate::process::get(running.address, "/metrics").1,
+            "roundtable_receiving_bytes ",
+        )
+    };
     eventually(&running, "being received", || used(&running) > 150_000).await;
     let (first, _) = halves_of_a_frame(250_000, 200_000);
     grace.socket.get_mut().write_all(&first).await.unwrap();
@@ -144,7 +153,10 @@ async fn a_document_too_many_on_one_connection_is_unavailable() {
         ada.saved(id).await;
     }
     ada.open(&ids[2]).await;
-    ada.until("refused", |ada| ada.unavailable.iter().any(|told| told == ids[2].as_str())).await;
+    ada.until("refused", |ada| {
+        ada.unavailable.iter().any(|told| told == ids[2].as_str())
+    })
+    .await;
     ada.edit(&ids[0], "title", "two").await;
     ada.saved(&ids[0]).await;
     let mut grace = Witness::join(running.address, "grace").await;
@@ -160,7 +172,8 @@ async fn requests_for_what_nobody_has_are_all_answered_and_few_are_remembered() 
     for id in &ids {
         ada.open(id).await;
     }
-    ada.until("all answered", |ada| ada.unavailable.len() == ids.len()).await;
+    ada.until("all answered", |ada| ada.unavailable.len() == ids.len())
+        .await;
     let remembered = || ids.iter().filter(|id| running.server.rooms.get(id).is_some());
     // A room that is just being left goes a moment later.
     eventually(&running, "forgotten", || remembered().count() <= 3).await;
@@ -189,7 +202,10 @@ async fn who_asked_in_vain_and_then_begins_the_document_is_heard() {
     let other = new_id();
     ada.open(&other).await;
     ada.until("told", |ada| ada.unavailable.len() == 2).await;
-    assert!(running.server.rooms.get(&other).is_some(), "there is room to remember one");
+    assert!(
+        running.server.rooms.get(&other).is_some(),
+        "there is room to remember one"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -21,8 +21,8 @@ use roundtable::store::sled::{SledEngine, SledOptions};
 use roundtable::store::{Store, StoreLimits};
 use tokio::sync::Notify;
 
+use crate::local::new_id;
 use crate::process::{LONG, Server};
-use crate::witness::new_id;
 
 const WRITERS: usize = 4;
 const EDITS_A_ROUND: usize = 100;
@@ -135,7 +135,13 @@ impl Person {
 }
 
 /// Edits in bursts until the server is gone; sometimes waits to be told that all is saved.
-async fn write(mut person: Person, url: String, documents: Vec<DocumentId>, fate: Arc<Fate>, seed: u64) -> (Person, Vec<Document>) {
+async fn write(
+    mut person: Person,
+    url: String,
+    documents: Vec<DocumentId>,
+    fate: Arc<Fate>,
+    seed: u64,
+) -> (Person, Vec<Document>) {
     let mut random = SmallRng::seed_from_u64(seed);
     let Some((client, mut documents)) = person.connect(&url, &documents).await else {
         return (person, Vec::new());
@@ -162,12 +168,18 @@ async fn write(mut person: Person, url: String, documents: Vec<DocumentId>, fate
 }
 
 /// Only looks, at one document after the other.
-async fn watch(mut person: Person, url: String, documents: Vec<DocumentId>, fate: Arc<Fate>) -> (Person, Vec<Document>) {
+async fn watch(
+    mut person: Person,
+    url: String,
+    documents: Vec<DocumentId>,
+    fate: Arc<Fate>,
+) -> (Person, Vec<Document>) {
     let Some((client, mut documents)) = person.connect(&url, &documents).await else {
         return (person, Vec::new());
     };
     while client.end().is_none() {
-        let heard = futures_util::future::select_all(documents.iter_mut().map(|document| Box::pin(document.next_event(LONG))));
+        let heard =
+            futures_util::future::select_all(documents.iter_mut().map(|document| Box::pin(document.next_event(LONG))));
         let (heard, at, _) = heard.await;
         if let Err(error @ ClientError::TimedOut { .. }) = heard {
             panic!("{error}");
@@ -180,7 +192,9 @@ async fn watch(mut person: Person, url: String, documents: Vec<DocumentId>, fate
 
 /// A client that knows nothing fetches each document: what was shown and is not there.
 async fn missing(url: &str, tally: &Tally, documents: &[DocumentId]) -> Vec<(DocumentId, ChangeHash)> {
-    let client = Client::connect(url, ConnectOptions::default()).await.expect("the server is back");
+    let client = Client::connect(url, ConnectOptions::default())
+        .await
+        .expect("the server is back");
     let mut missing = Vec::new();
     for id in documents {
         let Some(shown) = tally.shown.get(id).filter(|shown| !shown.is_empty()) else {
@@ -201,7 +215,11 @@ async fn missing(url: &str, tally: &Tally, documents: &[DocumentId]) -> Vec<(Doc
 
 fn number(variable: &str) -> Option<u64> {
     let value = std::env::var(variable).ok()?;
-    Some(value.parse().unwrap_or_else(|_| panic!("{variable} is not a number: {value}")))
+    Some(
+        value
+            .parse()
+            .unwrap_or_else(|_| panic!("{variable} is not a number: {value}")),
+    )
 }
 
 /// What goes on from round to round.
@@ -240,9 +258,20 @@ impl Campaign {
         }
         for person in writers {
             let (url, documents, fate) = (url.clone(), self.documents.clone(), fate.clone());
-            at_work.push(tokio::spawn(write(person, url, documents, fate, self.random.next_u64())));
+            at_work.push(tokio::spawn(write(
+                person,
+                url,
+                documents,
+                fate,
+                self.random.next_u64(),
+            )));
         }
-        at_work.push(tokio::spawn(watch(Person::new(), url, self.documents.clone(), fate.clone())));
+        at_work.push(tokio::spawn(watch(
+            Person::new(),
+            url,
+            self.documents.clone(),
+            fate.clone(),
+        )));
         fate.now.notified().await;
         server.kill();
         self.look_back(round, at_work).await;
@@ -280,9 +309,16 @@ impl Campaign {
             let ids: Vec<_> = person.kept.keys().cloned().collect();
             let (_client, documents) = person.connect(url, &ids).await.expect("the server is there");
             for document in documents {
-                document.saved(LONG).await.unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
+                document
+                    .saved(LONG)
+                    .await
+                    .unwrap_or_else(|error| panic!("seed {}: {error}", self.seed));
                 let changes = document.look(|replica| replica.changes());
-                self.tally.shown.entry(document.id().clone()).or_default().extend(changes);
+                self.tally
+                    .shown
+                    .entry(document.id().clone())
+                    .or_default()
+                    .extend(changes);
             }
         }
     }
@@ -333,7 +369,13 @@ async fn nothing_that_was_shown_is_lost_however_often_the_server_is_killed() {
     assert!(shown > edits / 4, "seed {seed}: the server showed hardly anything");
     campaign.everybody_comes_home(&url).await;
     let lost = missing(&url, &campaign.tally, &campaign.all).await;
-    assert!(lost.is_empty(), "seed {seed}: lost {lost:?} although it was brought again");
+    assert!(
+        lost.is_empty(),
+        "seed {seed}: lost {lost:?} although it was brought again"
+    );
     server.stop();
-    assert!(snapshots(folder.path(), &campaign.all) > 0, "seed {seed}: nothing was ever compacted");
+    assert!(
+        snapshots(folder.path(), &campaign.all) > 0,
+        "seed {seed}: nothing was ever compacted"
+    );
 }

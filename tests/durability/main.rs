@@ -9,6 +9,7 @@
 mod bounds;
 mod full_disk;
 mod kill;
+mod local;
 mod order;
 mod process;
 mod shutdown;

@@ -4,16 +4,20 @@
 //! byte by byte. To be sure that nothing more was on its way, everybody makes round trips over its own socket.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use automerge::ChangeHash;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use roundtable::id::DocumentId;
 use roundtable::server::start::Running;
+use roundtable::store::engine::{Batch, Engine, EngineError, KeyRange, Scan};
 use roundtable::store::memory::{MemoryEngine, Survives};
 
-use crate::process::{get_later, get};
-use crate::witness::{Witness, gives_away, new_id, start};
+use crate::local::{new_id, start};
+use crate::process::{get, get_later};
+use crate::witness::{Witness, gives_away};
 
 /// Every address that may say something of a document. One that comes with a new door belongs here.
 fn addresses_of(document: &DocumentId) -> Vec<String> {
@@ -40,7 +44,10 @@ impl Questions {
         for question in self.0 {
             if question.is_finished() {
                 let (body, path) = question.await.expect("a GET does not panic");
-                assert!(!gives_away(body.as_bytes(), change, text), "{path} gave it away: {body}");
+                assert!(
+                    !gives_away(body.as_bytes(), change, text),
+                    "{path} gave it away: {body}"
+                );
             }
         }
     }
@@ -81,16 +88,30 @@ async fn a_change_whose_sync_has_not_returned_is_shown_to_nobody() {
     newcomer.open(&id).await;
     let questions = Questions::ask(&running, &id);
     settle(&mut [&mut ada, &mut grace, &mut follower, &mut newcomer]).await;
-    for (name, witness) in [("ada", &ada), ("grace", &grace), ("follower", &follower), ("newcomer", &newcomer)] {
-        assert!(!witness.was_shown(&id, &change, secret), "{name} was shown a change that is not on the disk");
+    for (name, witness) in [
+        ("ada", &ada),
+        ("grace", &grace),
+        ("follower", &follower),
+        ("newcomer", &newcomer),
+    ] {
+        assert!(
+            !witness.was_shown(&id, &change, secret),
+            "{name} was shown a change that is not on the disk"
+        );
     }
     questions.check(&change, secret).await;
 
     engine.release_syncs();
     ada.saved(&id).await;
     grace.until("shown", |grace| grace.replica(&id).knows(&change)).await;
-    newcomer.until("shown", |newcomer| newcomer.replica(&id).knows(&change)).await;
-    follower.until("told of ada's disk", |follower| follower.was_told_that_a_disk_has(&change)).await;
+    newcomer
+        .until("shown", |newcomer| newcomer.replica(&id).knows(&change))
+        .await;
+    follower
+        .until("told of ada's disk", |follower| {
+            follower.was_told_that_a_disk_has(&change)
+        })
+        .await;
     assert!(running.drain().await);
 }
 
@@ -107,7 +128,9 @@ async fn a_document_whose_first_change_is_not_synced_is_unavailable() {
     ada.until_held(&engine).await;
     let mut grace = Witness::join(running.address, "grace").await;
     grace.open(&id).await;
-    grace.until("told", |grace| grace.unavailable.iter().any(|told| told == id.as_str())).await;
+    grace
+        .until("told", |grace| grace.unavailable.iter().any(|told| told == id.as_str()))
+        .await;
     settle(&mut [&mut ada, &mut grace]).await;
     assert!(!ada.was_shown(&id, &change, "the very first"));
     assert!(!grace.was_shown(&id, &change, "the very first"));
@@ -135,14 +158,21 @@ async fn a_failed_sync_saves_nothing_says_so_and_leaves_readers_alone() {
     let secret = "the disk would not take it";
     let change = ada.edit(&id, "title", secret).await;
     // Told nothing by itself: the room was rolled back, and the answer says that nothing is taken from here on.
-    ada.until("told that nothing is taken", |ada| ada.replica(&id).is_deaf()).await;
+    ada.until("told that nothing is taken", |ada| ada.replica(&id).is_deaf())
+        .await;
     settle(&mut [&mut ada, &mut grace]).await;
     for (name, witness) in [("ada", &ada), ("grace", &grace)] {
-        assert!(!witness.was_shown(&id, &change, secret), "{name} was shown a change that is lost");
+        assert!(
+            !witness.was_shown(&id, &change, secret),
+            "{name} was shown a change that is lost"
+        );
     }
     let (status, reason) = get_later(running.address, "/readyz").await;
     assert_eq!(status, 503);
-    assert!(reason.contains("read-only") && reason.contains("a sync that was to fail"), "{reason}");
+    assert!(
+        reason.contains("read-only") && reason.contains("a sync that was to fail"),
+        "{reason}"
+    );
     let mut newcomer = Witness::join(running.address, "newcomer").await;
     newcomer.open(&id).await;
     newcomer.complete(&id).await;
@@ -160,6 +190,73 @@ async fn a_failed_sync_saves_nothing_says_so_and_leaves_readers_alone() {
     let mut grace = Witness::join(running.address, "grace").await;
     grace.open(&id).await;
     grace.until("shown", |grace| grace.replica(&id).knows(&change)).await;
+    assert!(running.drain().await);
+}
+
+/// A disk that can no longer be read once a write has failed, as happens to sled.
+#[derive(Clone, Default)]
+struct DiesWhole {
+    engine: MemoryEngine,
+    is_dead: Arc<AtomicBool>,
+}
+
+impl DiesWhole {
+    fn alive(&self) -> Result<(), EngineError> {
+        match self.is_dead.load(Ordering::Acquire) {
+            true => Err(EngineError::Refused("dead".into())),
+            false => Ok(()),
+        }
+    }
+}
+
+impl Engine for DiesWhole {
+    fn apply(&self, batch: &Batch) -> Result<(), EngineError> {
+        self.engine.apply(batch)
+    }
+
+    fn sync(&self) -> Result<(), EngineError> {
+        let synced = self.engine.sync();
+        self.is_dead.fetch_or(synced.is_err(), Ordering::AcqRel);
+        synced
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.alive().and_then(|()| self.engine.get(key))
+    }
+
+    fn scan(&self, range: &KeyRange) -> Scan<'_> {
+        match self.alive() {
+            Ok(()) => self.engine.scan(range),
+            Err(error) => Box::new(std::iter::once(Err(error))),
+        }
+    }
+}
+
+/// After a full disk sled refused to read as well, more often than not: a leaf whose split had broken off was split anew
+/// by every reader. The room could not be loaded, and its people were told that the document is unavailable.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn readers_go_on_even_if_the_disk_cannot_be_read_any_more() {
+    let engine = DiesWhole::default();
+    let running = start(engine.clone(), |config| {
+        config.room.sleep_after = std::time::Duration::from_millis(1)
+    })
+    .await;
+    let id = new_id();
+    let mut ada = Witness::join(running.address, "ada").await;
+    ada.open(&id).await;
+    let first = ada.edit(&id, "title", "kept").await;
+    ada.saved(&id).await;
+    engine.engine.fail_sync_after(0);
+    let change = ada.edit(&id, "title", "lost").await;
+    ada.until("told that nothing is taken", |ada| ada.replica(&id).is_deaf())
+        .await;
+    for name in ["ben", "eve"] {
+        let mut newcomer = Witness::join(running.address, name).await;
+        newcomer.open(&id).await;
+        newcomer.complete(&id).await;
+        assert!(newcomer.replica(&id).knows(&first));
+        assert!(!newcomer.was_shown(&id, &change, "lost"));
+    }
     assert!(running.drain().await);
 }
 
@@ -208,7 +305,9 @@ async fn live(
     }
     for step in 0..random.random_range(10..30) {
         let (who, which) = (random.random_range(0..3), random.random_range(0..2));
-        people[who].edit(&ids[which], &format!("key {}", step % 5), &format!("{life}, {step}")).await;
+        people[who]
+            .edit(&ids[which], &format!("key {}", step % 5), &format!("{life}, {step}"))
+            .await;
         match random.random_range(0..4) {
             0 => engine.hold_syncs(),
             1 => engine.release_syncs(),
@@ -245,7 +344,12 @@ async fn check(engine: MemoryEngine, ids: &[DocumentId; 2], shown: &[HashSet<Cha
 fn what_gives_a_change_away_is_found_in_every_spelling() {
     let change = ChangeHash([7; 32]);
     let base58 = bs58::encode(change.0).with_check().into_string();
-    for telling in [&[&[1][..], &[7; 32]].concat()[..], change.to_string().as_bytes(), base58.as_bytes(), b"a secret"] {
+    for telling in [
+        &[&[1][..], &[7; 32]].concat()[..],
+        change.to_string().as_bytes(),
+        base58.as_bytes(),
+        b"a secret",
+    ] {
         assert!(gives_away(telling, &change, "secret"));
     }
     assert!(!gives_away(b"nothing at all", &change, "secret"));

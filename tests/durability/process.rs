@@ -110,7 +110,9 @@ impl Server {
     }
 
     pub fn signal(&self, name: &str) {
-        let sent = Command::new("kill").args([&format!("-{name}"), &self.id().to_string()]).status();
+        let sent = Command::new("kill")
+            .args([&format!("-{name}"), &self.id().to_string()])
+            .status();
         assert!(sent.expect("kill can be run").success());
     }
 
@@ -142,7 +144,11 @@ impl Drop for Server {
 pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_read_timeout(Some(LONG)).expect("a time that is not zero");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").expect("it takes a request");
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("it takes a request");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer in time");
     let status = answer.get(9..12).and_then(|status| status.parse().ok());

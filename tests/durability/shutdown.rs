@@ -8,8 +8,9 @@ use futures_util::future::join;
 use roundtable::client::{Client, ConnectOptions, End};
 use roundtable::store::memory::MemoryEngine;
 
+use crate::local::{new_id, start};
 use crate::process::{LONG, Server};
-use crate::witness::{Witness, connect, new_id, start};
+use crate::witness::{Witness, connect};
 
 async fn client(url: &str) -> Client {
     Client::connect(url, ConnectOptions::default()).await.unwrap()
@@ -19,7 +20,11 @@ async fn ends_well(server: Server) {
     let asked = Instant::now();
     let (status, errors) = tokio::task::spawn_blocking(|| server.ended()).await.unwrap();
     assert!(status.success(), "{status}: {errors}");
-    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    assert!(
+        asked.elapsed() < Duration::from_secs(10),
+        "it took {:?}",
+        asked.elapsed()
+    );
 }
 
 async fn a_signal_ends_the_server(signal: &str) {
@@ -43,7 +48,10 @@ async fn a_signal_ends_the_server(signal: &str) {
     let server = Server::start(folder.path(), &[]);
     let again = client(&server.sync_url()).await;
     let found = again.find(&id, LONG).await.unwrap();
-    assert_eq!(found.look(|replica| replica.heads()), hers.look(|replica| replica.heads()));
+    assert_eq!(
+        found.look(|replica| replica.heads()),
+        hers.look(|replica| replica.heads())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -64,7 +72,9 @@ async fn a_stalled_socket_does_not_hold_up_the_end() {
     let ada = client(&server.sync_url()).await;
     let id = new_id();
     let document = ada.document(&id);
-    let noise: Vec<u8> = (0..16_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+    let noise: Vec<u8> = (0..16_000_000_u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8)
+        .collect();
     let made = document.edit(|tx| tx.put(ROOT, "large", noise));
     made.unwrap_or_else(|error: AutomergeError| panic!("{error}"));
     document.saved(LONG).await.unwrap();
@@ -100,7 +110,10 @@ async fn what_the_end_waits_for_is_still_acknowledged() {
         }
         engine.release_syncs();
         assert_eq!(ada.close_code().await, 1001);
-        assert!(ada.replica(&id).shown().contains(&change), "the change is on the disk and nobody said so");
+        assert!(
+            ada.replica(&id).shown().contains(&change),
+            "the change is on the disk and nobody said so"
+        );
         drop(ada);
         assert!(ending.await.unwrap());
     }

@@ -9,7 +9,8 @@ use roundtable::store::engine::{Batch, Engine, EngineError, KeyRange, Scan};
 use roundtable::store::layout::DOCUMENTS;
 use roundtable::store::memory::MemoryEngine;
 
-use crate::witness::{Witness, closed, connect, eventually, new_id, start};
+use crate::local::{closed, eventually, new_id, start};
+use crate::witness::{Witness, connect};
 
 /// An engine whose reads of documents wait while the gate is closed.
 #[derive(Clone, Default)]
@@ -91,7 +92,10 @@ async fn a_flood_for_a_document_that_loads_slowly_waits_in_the_socket() {
 
     let running = start(engine.clone(), |config| config.sync.waiting_bytes = WAITING).await;
     let mut ada = Witness::join(running.address, "ada").await;
-    grace = { drop(grace); Witness::join(running.address, "grace").await };
+    grace = {
+        drop(grace);
+        Witness::join(running.address, "grace").await
+    };
     for peer in [&mut ada, &mut grace] {
         peer.open(&quick).await;
         peer.complete(&quick).await;
@@ -107,7 +111,11 @@ async fn a_flood_for_a_document_that_loads_slowly_waits_in_the_socket() {
     engine.open();
     ada.saved(&slow).await;
     grace.open(&slow).await;
-    grace.until("complete", |grace| flood.iter().all(|change| grace.replica(&slow).knows(change))).await;
+    grace
+        .until("complete", |grace| {
+            flood.iter().all(|change| grace.replica(&slow).knows(change))
+        })
+        .await;
 }
 
 async fn a_full_queue(changes: usize, bytes: usize) {
@@ -134,15 +142,29 @@ async fn a_full_queue(changes: usize, bytes: usize) {
     for _ in 0..20 {
         grace.round_trip().await;
     }
-    let queued = running.server.store.gauges().queued_changes.load(std::sync::atomic::Ordering::Relaxed) as usize;
+    let queued = running
+        .server
+        .store
+        .gauges()
+        .queued_changes
+        .load(std::sync::atomic::Ordering::Relaxed) as usize;
     assert!(queued <= changes, "{queued} changes wait for the disk, {changes} may");
-    let queued = running.server.store.gauges().queued_bytes.load(std::sync::atomic::Ordering::Relaxed) as usize;
+    let queued = running
+        .server
+        .store
+        .gauges()
+        .queued_bytes
+        .load(std::sync::atomic::Ordering::Relaxed) as usize;
     assert!(queued <= bytes, "{queued} bytes wait for the disk, {bytes} may");
     let most = WAITING + 3 * CHANGE + changes.min(bytes / CHANGE) * (CHANGE + 300) + 20 * 300;
     assert!(taken() <= most, "{} bytes were taken, {most} may wait", taken());
     engine.release_syncs();
     ada.saved(&id).await;
-    grace.until("complete", |grace| flood.iter().all(|change| grace.replica(&id).knows(change))).await;
+    grace
+        .until("complete", |grace| {
+            flood.iter().all(|change| grace.replica(&id).knows(change))
+        })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -183,11 +205,37 @@ async fn a_peer_that_is_not_read_is_not_taken_for_dead() {
     // Two that really are silent, one after the other: each takes the time after which ada would be taken for dead.
     for dead in 1..=2 {
         let _silent = Witness::join(running.address, &format!("silent {dead}")).await;
-        eventually(&running, "silent for too long", || closed(&running, "timed-out") >= dead).await;
+        eventually(&running, "silent for too long", || {
+            closed(&running, "timed-out") >= dead
+        })
+        .await;
     }
     engine.release_syncs();
-    reading.await.expect("ada's connection is alive and her changes are saved");
+    reading
+        .await
+        .expect("ada's connection is alive and her changes are saved");
     assert_eq!(closed(&running, "timed-out"), 2, "only those who were silent");
+}
+
+/// Ada's changes left the log before her connection had pulled them. It moved her on to what she has, which she had said
+/// herself, and so nobody ever told her that it is saved.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_writer_who_fell_behind_the_log_is_still_told_that_it_is_saved() {
+    let engine = MemoryEngine::new();
+    let running = start(engine.clone(), |config| config.room.log.changes = 1).await;
+    let id = new_id();
+    let mut ada = Witness::join(running.address, "ada").await;
+    ada.open(&id).await;
+    ada.edit(&id, "title", "one").await;
+    ada.saved(&id).await;
+    ada.round_trip().await;
+    engine.hold_syncs();
+    let committed = || running.server.metrics.changes_committed.get();
+    let before = committed();
+    ada.flood(&id, 5, 10).await;
+    eventually(&running, "committed", || committed() == before + 5).await;
+    engine.release_syncs();
+    ada.saved(&id).await;
 }
 
 /// A peer that reads nothing gets what the kernel takes and one frame; the rest stays in the log of the room, which all
@@ -199,7 +247,8 @@ async fn a_peer_that_reads_nothing_is_closed_and_costs_little() {
     let running = start(MemoryEngine::new(), |config| {
         config.sweep.stall_timeout = Duration::from_millis(500);
         config.sweep.keepalive = Duration::from_secs(30);
-        config.room.log.bytes = 256 << 10;
+        // Beyond the log's start the server only asks the peer where it stands, and nothing would wait for the socket.
+        config.room.log.bytes = 64 << 20;
         config.room.log.frame_bytes = 128 << 10;
     })
     .await;
@@ -221,14 +270,17 @@ async fn a_peer_that_reads_nothing_is_closed_and_costs_little() {
     let taken_before = bytes(&ada) + bytes(&grace);
     for n in 0..EDITS / 10 {
         let flood = ada.flood(&id, 10, EDIT).await;
+        ada.saved(&id).await;
         grace.until("shown", |grace| grace.replica(&id).knows(&flood[9])).await;
         assert!(n < 5 || bytes(&grace) > n * EDIT);
     }
-    ada.saved(&id).await;
     let sent = running.server.metrics.bytes_out.get() as usize - sent_before;
     let to_others = bytes(&ada) + bytes(&grace) - taken_before;
     let to_slow = sent.saturating_sub(to_others);
-    assert!(to_slow < EDITS * EDIT / 2, "{to_slow} bytes were made for a socket that takes none");
+    assert!(
+        to_slow < EDITS * EDIT / 2,
+        "{to_slow} bytes were made for a socket that takes none"
+    );
 
     eventually(&running, "closed", || closed(&running, "too-slow") == 1).await;
     assert_eq!(slow.close_code().await, 4413);

@@ -28,7 +28,10 @@ fn a_data_folder_in_use() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(folder.path(), &[]);
     let said = refusal(&serve_arguments(folder.path(), &[]));
-    let expected = format!("roundtable: the data folder {} is in use by another process", folder.path().display());
+    let expected = format!(
+        "roundtable: the data folder {} is in use by another process",
+        folder.path().display()
+    );
     assert_eq!(said, expected);
     server.stop();
 }
@@ -38,7 +41,10 @@ fn a_data_folder_below_a_file() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let data = file.path().join("data");
     let said = refusal(&serve_arguments(&data, &[]));
-    let expected = format!("roundtable: the data folder {} is not writable: Not a directory", data.display());
+    let expected = format!(
+        "roundtable: the data folder {} is not writable: Not a directory",
+        data.display()
+    );
     assert!(said.starts_with(&expected), "{said}");
 }
 
@@ -55,7 +61,10 @@ fn a_data_folder_that_is_a_file() {
 #[test]
 fn a_data_folder_of_somebody_else() {
     let nobody = ["--reuid=65534", "--regid=65534", "--clear-groups"];
-    let may_run = Command::new("setpriv").args(nobody).args([env!("CARGO_BIN_EXE_roundtable"), "--version"]).output();
+    let may_run = Command::new("setpriv")
+        .args(nobody)
+        .args([env!("CARGO_BIN_EXE_roundtable"), "--version"])
+        .output();
     if !may_run.is_ok_and(|output| output.status.success()) {
         println!("skipped: this user cannot run the server as another one");
         return;
@@ -66,10 +75,16 @@ fn a_data_folder_of_somebody_else() {
     let refusal_to_nobody = |data: &Path| {
         let mut command = Command::new("setpriv");
         clean(&mut command);
-        command.args(nobody).arg(env!("CARGO_BIN_EXE_roundtable")).args(serve_arguments(data, &[]));
+        command
+            .args(nobody)
+            .arg(env!("CARGO_BIN_EXE_roundtable"))
+            .args(serve_arguments(data, &[]));
         let (succeeded, _, errors) = run(&mut command);
         assert!(!succeeded);
-        let expected = format!("roundtable: the data folder {} is not writable: Permission denied", data.display());
+        let expected = format!(
+            "roundtable: the data folder {} is not writable: Permission denied",
+            data.display()
+        );
         let said = complaint(&errors);
         assert!(said.starts_with(&expected), "{said}");
     };
@@ -117,7 +132,10 @@ fn settings_that_are_none() {
     let said = refusal_with("sweep.keepalive=soon");
     assert!(said.contains("sweep.keepalive") && said.contains("soon"), "{said}");
     let said = refusal_with("keepalive");
-    assert!(said.ends_with("is not a setting: write NAME=VALUE, as in sweep.keepalive=20s"), "{said}");
+    assert!(
+        said.ends_with("is not a setting: write NAME=VALUE, as in sweep.keepalive=20s"),
+        "{said}"
+    );
     let said = refusal_with("rooms.open=-1");
     assert!(said.contains("rooms.open"), "{said}");
 }

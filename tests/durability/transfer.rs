@@ -29,7 +29,10 @@ fn a_bad_file_is_refused_with_its_line_and_leaves_nothing() {
     for (name, bytes, telling) in bad {
         let file = folder.path().join(name);
         std::fs::write(&file, bytes).unwrap();
-        let (succeeded, output, errors) = run(roundtable().arg("import").arg(&file).args(["--server", &server.sync_url()]));
+        let (succeeded, output, errors) = run(roundtable()
+            .arg("import")
+            .arg(&file)
+            .args(["--server", &server.sync_url()]));
         assert!(!succeeded, "{name}");
         assert_eq!(output, "", "{name} has no address");
         let said = complaint(&errors);
@@ -66,7 +69,7 @@ fn what_was_imported_is_exported_the_same() {
     let (succeeded, output, errors) = export("automerge:nonsense", &url);
     assert!(!succeeded && output.is_empty());
     assert!(complaint(&errors).contains("nonsense"), "{errors}");
-    let nobody_has = crate::witness::new_id();
+    let nobody_has = crate::local::new_id();
     let (succeeded, output, errors) = export(nobody_has.as_str(), &url);
     assert!(!succeeded && output.is_empty());
     assert!(complaint(&errors).contains("does not have document"), "{errors}");

@@ -1,24 +1,17 @@
-//! A server in this process over an engine of the test's choice, and a peer that keeps every byte it is sent.
+//! A peer that keeps every byte it is sent.
 //!
 //! The crate's own client says what it believes; here what matters is what crossed the wire, so frames are kept as
 //! they came and read for anything that gives a change away.
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use automerge::sync::{BloomFilter, ChunkList, Have, Message as SyncMessage, MessageVersion, State, SyncDoc};
 use automerge::transaction::Transactable;
 use automerge::{Automerge, ChangeHash, ROOT, ReadDoc};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
-use rand::rngs::SmallRng;
-use rand::{RngCore, SeedableRng};
 use roundtable::id::{DocumentId, PeerId, StorageId};
-use roundtable::server::config::Config;
-use roundtable::server::metrics::Kind;
-use roundtable::server::start::{Running, start_on};
-use roundtable::store::engine::Engine;
 use roundtable::store::memory::MemoryEngine;
 use roundtable::wire::repo::{Message, PROTOCOL_VERSION, PeerMetadata};
 use tokio::net::{TcpSocket, TcpStream};
@@ -26,23 +19,8 @@ use tokio::time::timeout;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message as Frame;
 
-use crate::process::{LONG, get_later};
-
-/// Starts a server on a free port over this engine.
-pub async fn start(engine: impl Engine + 'static, configure: impl FnOnce(&mut Config)) -> Running {
-    let mut config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        demo: false,
-        ..Config::default()
-    };
-    config.sweep.every = std::time::Duration::from_millis(10);
-    configure(&mut config);
-    start_on(config, Arc::new(engine)).await.expect("the server starts")
-}
-
-pub fn new_id() -> DocumentId {
-    DocumentId::from_uuid(uuid::Uuid::new_v4())
-}
+use crate::local::noise;
+use crate::process::LONG;
 
 /// One document as this peer knows it.
 pub struct Replica {
@@ -162,7 +140,9 @@ impl Witness {
             versions: vec![PROTOCOL_VERSION.into()],
         };
         witness.send(&join).await;
-        witness.until("welcomed", |witness| witness.server != witness.peer).await;
+        witness
+            .until("welcomed", |witness| witness.server != witness.peer)
+            .await;
         witness
     }
 
@@ -204,8 +184,18 @@ impl Witness {
         let (document, data) = (id.as_str().to_owned(), data.into());
         let is_new = replica.document.get_heads().is_empty() && replica.server_heads.is_empty();
         Some(match is_new {
-            true => Message::Request { sender, target, document, data },
-            false => Message::Sync { sender, target, document, data },
+            true => Message::Request {
+                sender,
+                target,
+                document,
+                data,
+            },
+            false => Message::Sync {
+                sender,
+                target,
+                document,
+                data,
+            },
         })
     }
 
@@ -236,7 +226,8 @@ impl Witness {
         match received {
             Some(Ok(Frame::Binary(frame))) => {
                 self.frames.push(frame.clone());
-                self.take(Message::decode(&frame).expect("the server sends what decodes")).await;
+                self.take(Message::decode(&frame).expect("the server sends what decodes"))
+                    .await;
             }
             Some(Ok(Frame::Close(frame))) => {
                 self.closed = Some(frame.map_or(1005, |frame| frame.code.into()));
@@ -259,13 +250,19 @@ impl Witness {
             }
             Message::Sync { document, data, .. } | Message::Request { document, data, .. } => {
                 let id = DocumentId::parse(&document).expect("a document id");
-                let Some(replica) = self.replicas.get_mut(&id) else { return };
+                let Some(replica) = self.replicas.get_mut(&id) else {
+                    return;
+                };
                 let message = SyncMessage::decode(&data).expect("the server sends what decodes");
                 replica.server_heads.clone_from(&message.heads);
                 replica.told.extend(&message.heads);
-                replica.told.extend(message.have.iter().flat_map(|have| &have.last_sync));
+                replica
+                    .told
+                    .extend(message.have.iter().flat_map(|have| &have.last_sync));
                 let Replica { document, sync, .. } = replica;
-                document.receive_sync_message(sync, message).expect("the server sends what can be applied");
+                document
+                    .receive_sync_message(sync, message)
+                    .expect("the server sends what can be applied");
                 self.speak(&id).await;
             }
             Message::DocUnavailable { document, .. } => self.unavailable.push(document),
@@ -281,7 +278,9 @@ impl Witness {
                 assert!(self.step().await, "{peer}: closed with {:?} before {what}", self.closed);
             }
         };
-        timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("{peer}: never {what}"));
+        timeout(LONG, waiting)
+            .await
+            .unwrap_or_else(|_| panic!("{peer}: never {what}"));
     }
 
     /// Reads until everything the server has shown of the document is here.
@@ -316,7 +315,10 @@ impl Witness {
         for _ in 0..changes {
             let replica = self.replicas.get_mut(id).expect("it was opened");
             let value = noise(rand::random(), bytes);
-            let done = replica.document.transact(|tx| tx.put(ROOT, "flood", value)).expect("a put");
+            let done = replica
+                .document
+                .transact(|tx| tx.put(ROOT, "flood", value))
+                .expect("a put");
             let hash = done.hash.expect("a change");
             replica.own.insert(hash);
             let change = replica.document.get_change_by_hash(&hash).expect("just made");
@@ -362,10 +364,16 @@ impl Witness {
             sender: self.peer.clone(),
             target: Some(self.server.clone()),
             document: format!("no-document-{}", self.trips),
-            data: SyncMessage::encode(Automerge::new().generate_sync_message(&mut State::new()).expect("a message")).into(),
+            data: SyncMessage::encode(
+                Automerge::new()
+                    .generate_sync_message(&mut State::new())
+                    .expect("a message"),
+            )
+            .into(),
         };
         self.send(&request).await;
-        self.until("answered", |witness| witness.unavailable.len() > before).await;
+        self.until("answered", |witness| witness.unavailable.len() > before)
+            .await;
     }
 
     /// Goes on talking until the disk holds a sync.
@@ -415,26 +423,4 @@ fn carrying(change: &automerge::Change, heads: Vec<ChangeHash>, last_sync: Vec<C
     }
     .encode()
     .into()
-}
-
-/// Looks again after each round trip over HTTP until there is what is waited for.
-pub async fn eventually(running: &Running, what: &str, look: impl Fn() -> bool) {
-    let waiting = async {
-        while !look() {
-            get_later(running.address, "/healthz").await;
-        }
-    };
-    timeout(LONG, waiting).await.unwrap_or_else(|_| panic!("never {what}"));
-}
-
-/// How many connections the server has closed for this reason.
-pub fn closed(running: &Running, kind: &'static str) -> u64 {
-    running.server.metrics.closed.get_or_create(&Kind { kind }).get()
-}
-
-/// Bytes that nothing makes shorter.
-pub fn noise(seed: u64, bytes: usize) -> Vec<u8> {
-    let mut noise = vec![0; bytes];
-    SmallRng::seed_from_u64(seed).fill_bytes(&mut noise);
-    noise
 }
