@@ -5,3 +5,4 @@ pub mod crdt;
 pub mod csv;
 pub mod order;
 pub mod table;
+pub mod view;
