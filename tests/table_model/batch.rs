@@ -46,14 +46,19 @@ const TAGS: [&str; 6] = ["red", "green", "blue", "x1", "x2", "x3"];
 impl Batch {
     /// Adds one random operation.
     pub fn add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
-        self.operations += 1;
+        let before = self.edits.len();
+        self.try_to_add(replica, ledger);
+        self.operations += usize::from(self.edits.len() > before);
+    }
+
+    fn try_to_add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
         match replica.rng.random_range(0..100) {
             0..8 => self.insert(replica, ledger, 1, 3),
             8..9 => self.insert(replica, ledger, 20, 60),
             9..17 => self.move_rows(replica),
             17..23 => self.delete_rows(replica),
             23..29 => self.restore_rows(replica),
-            29..33 => self.paste(replica, ledger),
+            29..31 => self.paste(replica, ledger),
             33..34 => self.add_column(replica, ledger),
             34..36 => self.delete_column(replica),
             36..39 => self.restore_column(replica),
@@ -147,10 +152,10 @@ impl Batch {
             return;
         }
         let from = replica.rng.random_range(0..live.len());
-        let rows: Vec<RowId> = live[from..].iter().take(20).map(|row| row.id.clone()).collect();
+        let rows: Vec<RowId> = live[from..].iter().take(12).map(|row| row.id.clone()).collect();
         for row in rows {
             for (column, kind, _) in &columns {
-                if self.cells.len() < 200 {
+                if self.cells.len() < 100 {
                     let value = random_value(replica, ledger, kind, column);
                     self.set(replica, (row.clone(), column.clone()), value);
                 }
@@ -262,7 +267,13 @@ impl Batch {
             width: Some(120.0),
             options,
         };
-        let at = Place::Index(replica.rng.random_range(0..=replica.index.live_columns().count()));
+        let free = self.free_columns(replica);
+        let at = match (free.choose(&mut replica.rng), replica.rng.random_range(0..3)) {
+            (Some((neighbour, _, _)), 0) => Place::Before(neighbour.clone()),
+            (Some((neighbour, _, _)), 1) => Place::After(neighbour.clone()),
+            // Others may be deleted in the same batch, but never so many.
+            (_, _) => Place::Index(replica.rng.random_range(0..=2)),
+        };
         self.edits.push(TableEdit::AddColumn { at, column });
     }
 

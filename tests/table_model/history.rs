@@ -11,7 +11,7 @@ use roundtable::document::order::OrderKey;
 use roundtable::document::table::{CellEdit, Kind, Outcome, Place, RowId, Table, TableEdit};
 
 use crate::batch::{Batch, Marked};
-use crate::ledger::{Before, Ledger};
+use crate::ledger::{Before, Ledger, is_letter};
 use crate::replica::Replica;
 
 const REPLICAS: usize = 8;
@@ -79,7 +79,7 @@ fn history(seed: u64) -> usize {
     while operations < OPERATIONS {
         let who = rng.random_range(0..REPLICAS);
         operations += step(&mut replicas[who], &mut ledger, &mut undo[who]);
-        if rng.random_bool(0.2) {
+        if rng.random_bool(0.35) {
             merge(&mut replicas, who, rng.random_range(0..REPLICAS));
         }
         if rng.random_bool(0.02) {
@@ -109,7 +109,7 @@ fn step(replica: &mut Replica, ledger: &mut Ledger, undo: &mut Done) -> usize {
     if replica.rng.random_bool(0.04) {
         take_back(replica, &mut batch, undo);
     } else {
-        for _ in 0..replica.rng.random_range(1..=4) {
+        for _ in 0..replica.rng.random_range(1..=10) {
             batch.add(replica, ledger);
         }
     }
@@ -160,7 +160,7 @@ fn step(replica: &mut Replica, ledger: &mut Ledger, undo: &mut Done) -> usize {
 
 /// Sets the cells of the last change to what they were, as an undo does, where that is still a value of their kind.
 fn take_back(replica: &Replica, batch: &mut Batch, undo: &mut Done) {
-    batch.operations += 1;
+    batch.operations += usize::from(!undo.is_empty());
     for (cell, value) in undo.drain(..) {
         let (row, column) = (replica.index.row(&cell.0), replica.index.column(&cell.1));
         let there =
@@ -169,9 +169,19 @@ fn take_back(replica: &Replica, batch: &mut Batch, undo: &mut Done) {
             continue;
         }
         let column = column.unwrap();
+        let before = Before::look(replica, &cell);
+        let value = match (&column.kind, value.as_str(), before.json().as_str()) {
+            // Letters that were taken out are not put back: they would be others that look the same.
+            (Kind::LongText, Some(old), Some(now)) => {
+                let kept = |letter: &char| !is_letter(letter) || old.contains(*letter);
+                serde_json::json!(now.chars().filter(kept).collect::<String>())
+            }
+            (Kind::LongText, _, _) => continue,
+            _ => value,
+        };
+        let value = if value == "" { serde_json::Value::Null } else { value };
         let fits = roundtable::document::table::CellValue::from_json(&column.kind, &column.options, &value);
         if fits.is_ok() {
-            let before = Before::look(replica, &cell);
             batch.push(cell, before, CellEdit::Set(value.clone()), value);
         }
     }

@@ -65,9 +65,10 @@ impl Replica {
         Ok(plan.outcomes().to_vec())
     }
 
-    pub fn merge(&mut self, other: &mut Self) {
-        self.document.merge(&mut other.document).unwrap();
-        self.index.follow(&self.document).unwrap();
+    pub fn merge(&mut self, other: &Self) {
+        let changes = self.document.get_changes_added(&other.document);
+        self.document.apply_changes(changes.iter().cloned()).unwrap();
+        self.index.follow_changes(&self.document, &changes).unwrap();
     }
 
     pub fn column(&self, at: usize) -> ColumnId {

@@ -204,10 +204,12 @@ impl<T: Transactable> Writer<'_, T> {
             },
             CellWrite::Counter(wanted) => match self.counter(row, column)? {
                 // The difference, so that what others count meanwhile is counted.
+                Counted::Counter(now) if now == *wanted => Ok(()),
                 Counted::Counter(now) => self.tx.increment(row, column, wanted - now),
                 Counted::Number(_) => self.tx.put(row, column, ScalarValue::counter(*wanted)),
             },
             CellWrite::Increment(by) => match self.counter(row, column)? {
+                Counted::Counter(_) if *by == 0 => Ok(()),
                 Counted::Counter(_) => self.tx.increment(row, column, *by),
                 Counted::Number(now) => self.tx.put(row, column, ScalarValue::counter(now + by)),
             },

@@ -30,16 +30,20 @@ impl TableIndex {
     /// Brings the index to the document's present version. The document must be one this index was built from, with
     /// more changes.
     pub fn follow(&mut self, document: &Automerge) -> Result<(), NotATable> {
-        let heads = document.get_heads();
-        if heads == self.heads {
+        if document.get_heads() == self.heads {
             return Ok(());
         }
-        let changes = document.get_changes(&self.heads);
+        self.follow_changes(document, &document.get_changes(&self.heads))
+    }
+
+    /// As [`follow`](Self::follow), for one who has the changes at hand: all that the document has got since, those that
+    /// others build on first.
+    pub fn follow_changes(&mut self, document: &Automerge, changes: &[Change]) -> Result<(), NotATable> {
         let mut touched = Touched::default();
         if changes.iter().map(Change::len).sum::<usize>() > MANY_OPERATIONS {
             touched.everything = true;
         } else {
-            for change in &changes {
+            for change in changes {
                 self.look_through(document, change, &mut touched);
             }
         }
@@ -52,7 +56,7 @@ impl TableIndex {
             self.read_head(document);
         }
         self.read_again(document, touched.rows);
-        self.heads = heads;
+        self.heads = document.get_heads();
         Ok(())
     }
 
