@@ -6,3 +6,4 @@ pub mod csv;
 pub mod json;
 pub mod order;
 pub mod table;
+pub mod view;

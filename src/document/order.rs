@@ -126,7 +126,12 @@ pub struct Placement {
 /// at once make equal keys, and nothing can be put between equals. The first of a tie keeps its key; those of the tie
 /// that come after the new items move up, all between the same two neighbours.
 pub fn place(sorted: &[&str], at: usize, count: usize) -> Placement {
-    let key = |index: usize| OrderKey::parse(sorted[index]).ok();
+    place_by(sorted, |text| text, at, count)
+}
+
+/// [`place`] in a list of anything that has an order text. Looks at the neighbours of `at` only.
+pub fn place_by<T>(sorted: &[T], text: impl Fn(&T) -> &str, at: usize, count: usize) -> Placement {
+    let key = |index: usize| OrderKey::parse(text(&sorted[index])).ok();
     let low = (0..at).rev().find_map(|index| Some((index, key(index)?)));
     let first = low.as_ref().map_or(0, |(index, _)| index + 1);
     let low = low.map(|(_, key)| key);

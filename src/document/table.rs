@@ -6,19 +6,36 @@
 //! - [`id`]: names of columns, blocks and rows;
 //! - [`edit`]: the wishes that become changes of a document;
 //! - [`draft`]: a whole new table as a series of such changes;
-//! - [`read`]: a document read as a table, however a front end has written it.
+//! - [`read`]: a document read as a table, however a front end has written it;
+//! - [`index`]: where rows and columns stand, for one version of the document; [`cells`]: one row or cell of it;
+//! - [`batch`]: edits of a table that is there; [`purge`]: what was deleted long ago goes for good;
+//! - [`conflicts`]: what people did to the same thing at once;
+//! - [`value`]: what a cell holds by the kind of its column, and over JSON.
 
+pub mod batch;
+pub mod cells;
+mod columns;
+pub mod conflicts;
+pub mod date;
 pub mod draft;
 pub mod edit;
 pub mod id;
+pub mod index;
+pub mod options;
+pub mod purge;
 pub mod read;
+pub mod value;
 
 use std::collections::{BTreeSet, HashMap};
 
+pub use batch::{CellEdit, ColumnDraft, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit};
 pub use draft::{NewColumn, NewTable};
 pub use edit::{Edit, EditError, apply};
-pub use id::{BlockId, ColumnId, RowId};
+pub use id::{BlockId, ColumnId, RowId, ViewId};
+pub use index::{RowEntry, TableIndex};
+pub use options::{NewOption, SelectOption};
 pub use read::{NotATable, Strange};
+pub use value::{CellValue, Number, Reading, WrongValue};
 
 /// What `schemaVersion` says; a document with a larger one is not touched.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -46,6 +63,9 @@ pub(crate) mod key {
     pub const DELETED: &str = "deleted";
     pub const AT: &str = "at";
     pub const BY: &str = "by";
+    pub const OPTIONS: &str = "options";
+    pub const COLOR: &str = "color";
+    pub const PURGED: &str = "purged";
 }
 
 /// What a column holds.
@@ -85,11 +105,18 @@ impl Kind {
     pub fn as_str(&self) -> &str {
         match self {
             Self::Other(text) => text,
-            known => Self::NAMED
-                .iter()
-                .find(|(_, kind)| kind == known)
-                .map_or("text", |(name, _)| name),
+            known => known.name(),
         }
+    }
+
+    /// The name of a known kind; that of text for an unknown one, which is shown as text.
+    pub fn name(&self) -> &'static str {
+        let known = Self::NAMED.iter().find(|(_, kind)| kind == self);
+        known.map_or("text", |(name, _)| name)
+    }
+
+    pub fn has_options(&self) -> bool {
+        matches!(self, Self::Select | Self::MultiSelect)
     }
 }
 
@@ -130,6 +157,8 @@ pub struct Column {
     pub order: String,
     /// Pixels.
     pub width: Option<f64>,
+    /// Of a select or multiselect column; sorted by (order as bytes, id).
+    pub options: Vec<SelectOption>,
     pub deleted: Option<Deleted>,
 }
 

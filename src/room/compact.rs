@@ -16,11 +16,11 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(300);
 
 impl Room {
     /// Whether enough has gathered behind the last snapshot.
-    pub fn is_due_for_compaction(&self) -> bool {
+    pub fn is_due_for_compaction(&self, now: Instant) -> bool {
         let Some(slot) = self.slot_if_free() else { return false };
         matches!(slot.live, Live::Awake(_))
             && !slot.compacting
-            && slot.compact_after <= Instant::now()
+            && slot.compact_after <= now
             && !slot.rolled_back
             && slot.quarantined.is_empty()
             && (slot.tail_changes > self.limits.compact_changes
@@ -28,22 +28,22 @@ impl Room {
     }
 
     /// Writes a snapshot and drops what it covers. Heavy, and waits for the disk.
-    pub fn compact(self: &Arc<Self>) {
+    pub fn compact(self: &Arc<Self>, now: Instant) {
         let Some((compaction, snapshot)) = self.prepare() else {
             return;
         };
         let verify = compaction.verifier();
         let written = self.store.write_snapshot(&self.id, snapshot, verify);
-        compaction.conclude(written);
+        compaction.conclude(written, now);
     }
 
     /// Like [`Room::compact`], one batch at a time: for who steps the committer by hand.
-    pub fn begin_compaction(self: &Arc<Self>) -> Option<SteppedCompaction> {
+    pub fn begin_compaction(self: &Arc<Self>, now: Instant) -> Option<SteppedCompaction> {
         let (compaction, snapshot) = self.prepare()?;
         match self.store.begin_snapshot(&self.id, snapshot, compaction.verifier()) {
             Ok(write) => Some(SteppedCompaction { compaction, write }),
             Err(error) => {
-                compaction.conclude(Err(error));
+                compaction.conclude(Err(error), now);
                 None
             }
         }
@@ -104,7 +104,7 @@ impl Compaction {
         Box::new(move |stored| Automerge::load(stored).is_ok_and(|loaded| loaded.get_heads() == heads))
     }
 
-    fn conclude(self, written: Result<(), SnapshotError>) {
+    fn conclude(self, written: Result<(), SnapshotError>, now: Instant) {
         let mut slot = self.room.slot();
         slot.compacting = false;
         match written {
@@ -116,7 +116,7 @@ impl Compaction {
                 tracing::debug!(document = %self.room.id, bytes = self.length, "compacted");
             }
             Err(error) => {
-                slot.compact_after = Instant::now() + TRY_AGAIN_AFTER;
+                slot.compact_after = now + TRY_AGAIN_AFTER;
                 tracing::error!(document = %self.room.id, %error, "a snapshot could not be written");
             }
         }
@@ -131,7 +131,7 @@ pub struct SteppedCompaction {
 
 impl SteppedCompaction {
     /// Goes on as far as it can without waiting for the committer; gives itself back unless it is done.
-    pub fn step(mut self) -> Option<Self> {
+    pub fn step(mut self, now: Instant) -> Option<Self> {
         let written = match self.write.step() {
             Ok(Step::Waiting) => return Some(self),
             Ok(Step::Done) => Ok(()),
@@ -139,7 +139,7 @@ impl SteppedCompaction {
         };
         // Its turn in the store is given back before the room may begin the next one.
         drop(self.write);
-        self.compaction.conclude(written);
+        self.compaction.conclude(written, now);
         None
     }
 }

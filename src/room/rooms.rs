@@ -144,9 +144,9 @@ impl Rooms {
     }
 
     /// The rooms whose changes should be folded into a snapshot.
-    pub fn due_for_compaction(&self) -> Vec<Arc<Room>> {
+    pub fn due_for_compaction(&self, now: Instant) -> Vec<Arc<Room>> {
         let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
-        all.into_iter().filter(|room| room.is_due_for_compaction()).collect()
+        all.into_iter().filter(|room| room.is_due_for_compaction(now)).collect()
     }
 
     /// Nobody is in the room and nobody has a hold of it: called under the lock of the map, which gives out holds.

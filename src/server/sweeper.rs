@@ -32,7 +32,7 @@ fn sweep_rooms(server: &Server, now: Instant) {
     let swept = server.rooms.sweep(now);
     server.metrics.rooms.set(swept.open as i64);
     server.metrics.rooms_awake.set(swept.awake as i64);
-    for room in server.rooms.due_for_compaction() {
-        room.compact();
+    for room in server.rooms.due_for_compaction(now) {
+        room.compact(now);
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 
-use automerge::sync::{BloomFilter, Message, State, SyncDoc};
+use automerge::sync::{Message, State, SyncDoc};
 use automerge::transaction::{Transactable, Transaction};
 use automerge::{ActorId, Automerge, AutomergeError, Change, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value};
 use rand::Rng;
@@ -233,26 +233,4 @@ impl Client {
             _ => None,
         }
     }
-}
-
-/// The same message with a Bloom filter that claims to hold more: what a false positive does, ordered.
-pub fn with_false_positives(data: &[u8], everything: &[ChangeHash], extra: &[ChangeHash]) -> Option<Vec<u8>> {
-    let mut message = Message::decode(data).ok()?;
-    let have = message.have.first_mut()?;
-    let mut claimed: Vec<&ChangeHash> = everything
-        .iter()
-        .filter(|hash| have.bloom.contains_hash(hash))
-        .collect();
-    claimed.extend(extra);
-    have.bloom = BloomFilter::from_hashes(claimed.into_iter());
-    Some(message.encode())
-}
-
-/// The same message with one more chunk among its changes.
-pub fn with_chunk(data: &[u8], chunk: Vec<u8>) -> Option<Vec<u8>> {
-    let mut message = Message::decode(data).ok()?;
-    let mut chunks: Vec<Vec<u8>> = message.changes.iter().map(<[u8]>::to_vec).collect();
-    chunks.push(chunk);
-    message.changes = chunks.into();
-    Some(message.encode())
 }

@@ -387,7 +387,7 @@ pub fn run(job: Job, hall: &mut Hall) -> Option<Job> {
             hall.counts.wakes += 1;
             room.wake(actor(&mut hall.rng), hall.now);
         }
-        Job::Compact(compaction) => match compaction.step() {
+        Job::Compact(compaction) => match compaction.step(hall.now) {
             Some(compaction) => hall.job(Job::Compact(compaction)),
             None => hall.counts.compactions += 1,
         },

@@ -102,6 +102,36 @@ impl fmt::Debug for BlockId {
     }
 }
 
+/// `v` and random characters: the key of a saved view.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ViewId(Arc<str>);
+
+impl ViewId {
+    pub fn parse(text: &str) -> Result<Self, BadId> {
+        checked("view", text, is_part(text)).map(Self)
+    }
+
+    pub fn random(rng: &mut impl Rng) -> Self {
+        Self(format!("v{}", characters(rng)).into())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ViewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ViewId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// `<block>.<random characters>`: the key of a row within its block.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RowId(Arc<str>);

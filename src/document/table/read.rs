@@ -12,7 +12,8 @@ use std::collections::HashMap;
 use automerge::iter::{DocItem, Span};
 use automerge::{Automerge, ObjId, ObjType, ROOT, ReadDoc, ScalarValueRef, Value as Stored, ValueRef};
 
-use super::{Cell, Column, ColumnId, Deleted, Kind, Row, RowId, SCHEMA_VERSION, Table, Value, key};
+use super::cells::{plain, unread};
+use super::{Cell, Column, ColumnId, Deleted, Row, RowId, SCHEMA_VERSION, Table, Value, columns, key};
 
 /// How many strange places are named.
 pub const MAX_STRANGE: usize = 100;
@@ -42,6 +43,8 @@ impl Table {
     pub fn read(document: &Automerge) -> Result<Self, NotATable> {
         check_root(document)?;
         let mut reader = Reader::default();
+        let columns = columns::read(document, |strange| reader.strange.push(strange));
+        reader.strange.truncate(MAX_STRANGE);
         reader.places.insert(ROOT, Place::Root);
         for found in document.iter() {
             match &found.item {
@@ -50,12 +53,12 @@ impl Table {
                 DocItem::Text(_) | DocItem::List(_) => {}
             }
         }
-        Ok(reader.finish())
+        Ok(reader.finish(columns))
     }
 }
 
 /// The few things without which nothing else has a meaning.
-fn check_root(document: &Automerge) -> Result<(), NotATable> {
+pub(super) fn check_root(document: &Automerge) -> Result<(), NotATable> {
     let get = |name| document.get(ROOT, name).ok().flatten();
     match get(key::TYPE) {
         None => return Err(NotATable::NoType),
@@ -87,36 +90,25 @@ fn string(document: &Automerge, (value, id): (Stored<'_>, ObjId)) -> Option<Stri
     }
 }
 
-/// What an object of the document is to the table. Columns and rows go by their index in the reader.
+/// What an object of the document is to the rows of a table. Rows go by their index in the reader.
 #[derive(Clone)]
 enum Place {
     Root,
-    Columns,
-    Column(usize),
     Blocks,
     Block(String),
     Row(usize),
-    Mark(Thing),
+    Mark(usize),
     Ids(usize, ColumnId),
     /// A text object, to be put where a scalar would have gone.
     Text(Slot),
-}
-
-/// What can be deleted.
-#[derive(Clone, Copy)]
-enum Thing {
-    Column(usize),
-    Row(usize),
 }
 
 /// A place in the table that a single text goes to.
 #[derive(Clone)]
 enum Slot {
     Title,
-    ColumnName(usize),
-    ColumnKind(usize),
-    Order(Thing),
-    DeletedBy(Thing),
+    Order(usize),
+    DeletedBy(usize),
     Cell(usize, ColumnId),
 }
 
@@ -124,7 +116,6 @@ enum Slot {
 struct Reader {
     places: HashMap<ObjId, Place>,
     title: String,
-    columns: Vec<Column>,
     rows: Vec<Row>,
     strange: Vec<Strange>,
 }
@@ -137,17 +128,15 @@ impl Reader {
         };
         let inside = match (place, value) {
             (Place::Root, value) => self.root_entry(name, value),
-            (Place::Columns, ValueRef::Object(ObjType::Map)) => self.column(name),
-            (Place::Columns, _) => self.odd(format!("columns/{name}"), "not a map"),
-            (Place::Column(column), value) => self.column_entry(column, name, value),
             (Place::Blocks, ValueRef::Object(ObjType::Map)) => Some(Place::Block(name.into())),
             (Place::Blocks, _) => self.odd(format!("blocks/{name}"), "not a map"),
             (Place::Block(block), ValueRef::Object(ObjType::Map)) => self.row(&block, name),
             (Place::Block(block), _) => self.odd(format!("blocks/{block}/{name}"), "not a map"),
             (Place::Row(row), value) => self.row_entry(row, name, value),
-            (Place::Mark(thing), value) => self.mark_entry(thing, name, value),
+            (Place::Mark(row), value) => self.mark_entry(row, name, value),
             (Place::Ids(row, column), value) => {
-                if let (Some(Cell::Ids(ids)), Some(true)) = (self.rows[row].cells.get_mut(&column), boolean(value)) {
+                let there = *value == ValueRef::Scalar(ScalarValueRef::Boolean(true));
+                if let (Some(Cell::Ids(ids)), true) = (self.rows[row].cells.get_mut(&column), there) {
                     ids.insert(name.into());
                 }
                 None
@@ -161,44 +150,9 @@ impl Reader {
 
     /// Each of these says what the object behind the entry will be, if it is one and matters.
     fn root_entry(&mut self, name: &str, value: &ValueRef<'_>) -> Option<Place> {
-        match (name, value) {
-            (key::COLUMNS, _) => Some(Place::Columns),
-            (key::BLOCKS, _) => Some(Place::Blocks),
-            (key::TITLE, _) => self.string(Slot::Title, value),
-            _ => None,
-        }
-    }
-
-    fn column(&mut self, name: &str) -> Option<Place> {
-        let Ok(id) = ColumnId::parse(name) else {
-            return self.odd(format!("columns/{name}"), "not a column id");
-        };
-        let (order, name) = (String::new(), String::new());
-        self.columns.push(Column {
-            id,
-            name,
-            kind: Kind::Text,
-            order,
-            width: None,
-            deleted: None,
-        });
-        Some(Place::Column(self.columns.len() - 1))
-    }
-
-    fn column_entry(&mut self, column: usize, name: &str, value: &ValueRef<'_>) -> Option<Place> {
         match name {
-            key::NAME => self.string(Slot::ColumnName(column), value),
-            key::KIND => self.string(Slot::ColumnKind(column), value),
-            key::ORDER => self.string(Slot::Order(Thing::Column(column)), value),
-            key::DELETED => self.mark(Thing::Column(column), value),
-            key::WIDTH => {
-                self.columns[column].width = match plain(value) {
-                    Some(Value::Int(width)) => Some(width as f64),
-                    Some(Value::Float(width)) => Some(width),
-                    _ => None,
-                };
-                None
-            }
+            key::BLOCKS => Some(Place::Blocks),
+            key::TITLE => self.string(Slot::Title, value),
             _ => None,
         }
     }
@@ -220,8 +174,8 @@ impl Reader {
 
     fn row_entry(&mut self, row: usize, name: &str, value: &ValueRef<'_>) -> Option<Place> {
         match name {
-            key::ORDER => return self.string(Slot::Order(Thing::Row(row)), value),
-            key::DELETED => return self.mark(Thing::Row(row), value),
+            key::ORDER => return self.string(Slot::Order(row), value),
+            key::DELETED => return self.mark(row, value),
             _ => {}
         }
         let Ok(column) = ColumnId::parse(name) else { return None };
@@ -233,47 +187,40 @@ impl Reader {
             ValueRef::Object(ObjType::Map) => (Cell::Ids(Default::default()), Some(Place::Ids(row, column.clone()))),
             ValueRef::Object(_) => (Cell::Foreign("a list"), None),
             ValueRef::Scalar(ScalarValueRef::Null) => return None,
-            ValueRef::Scalar(scalar) => (plain(value).map_or(Cell::Foreign(unread(scalar)), Cell::Value), None),
+            ValueRef::Scalar(scalar) => (plain(scalar).map_or(Cell::Foreign(unread(scalar)), Cell::Value), None),
         };
         self.rows[row].cells.insert(column, cell);
         place
     }
 
     /// Anything but `false` and nothing marks: a later version may write its marks in another way.
-    fn mark(&mut self, thing: Thing, value: &ValueRef<'_>) -> Option<Place> {
+    fn mark(&mut self, row: usize, value: &ValueRef<'_>) -> Option<Place> {
         if matches!(
             value,
             ValueRef::Scalar(ScalarValueRef::Null | ScalarValueRef::Boolean(false))
         ) {
             return None;
         }
-        *self.deleted(thing) = Some(Deleted::default());
-        Some(Place::Mark(thing))
+        self.rows[row].deleted = Some(Deleted::default());
+        Some(Place::Mark(row))
     }
 
-    fn mark_entry(&mut self, thing: Thing, name: &str, value: &ValueRef<'_>) -> Option<Place> {
-        match name {
-            key::BY => return self.string(Slot::DeletedBy(thing), value),
-            key::AT => {
-                let at = match plain(value) {
+    fn mark_entry(&mut self, row: usize, name: &str, value: &ValueRef<'_>) -> Option<Place> {
+        match (name, value) {
+            (key::BY, value) => return self.string(Slot::DeletedBy(row), value),
+            (key::AT, ValueRef::Scalar(scalar)) => {
+                let at = match plain(scalar) {
                     Some(Value::Int(at)) => Some(at),
                     Some(Value::Float(at)) => Some(at as i64),
                     _ => None,
                 };
-                if let Some(mark) = self.deleted(thing) {
+                if let Some(mark) = &mut self.rows[row].deleted {
                     mark.at = at;
                 }
             }
             _ => {}
         }
         None
-    }
-
-    fn deleted(&mut self, thing: Thing) -> &mut Option<Deleted> {
-        match thing {
-            Thing::Column(column) => &mut self.columns[column].deleted,
-            Thing::Row(row) => &mut self.rows[row].deleted,
-        }
     }
 
     /// A text, whichever way it is stored: a scalar goes to its slot now, a text object when its letters come.
@@ -299,18 +246,9 @@ impl Reader {
     fn append(&mut self, slot: &Slot, run: &str) {
         match slot {
             Slot::Title => self.title.push_str(run),
-            Slot::ColumnName(column) => self.columns[*column].name.push_str(run),
-            Slot::ColumnKind(column) => {
-                let known = match &self.columns[*column].kind {
-                    Kind::Other(begun) => begun.as_str(),
-                    _ => "",
-                };
-                self.columns[*column].kind = Kind::Other(format!("{known}{run}"));
-            }
-            Slot::Order(Thing::Column(column)) => self.columns[*column].order.push_str(run),
-            Slot::Order(Thing::Row(row)) => self.rows[*row].order.push_str(run),
-            Slot::DeletedBy(thing) => {
-                if let Some(mark) = self.deleted(*thing) {
+            Slot::Order(row) => self.rows[*row].order.push_str(run),
+            Slot::DeletedBy(row) => {
+                if let Some(mark) = &mut self.rows[*row].deleted {
                     mark.by.get_or_insert_default().push_str(run);
                 }
             }
@@ -332,48 +270,14 @@ impl Reader {
         None
     }
 
-    fn finish(mut self) -> Table {
-        for column in &mut self.columns {
-            if let Kind::Other(name) = &column.kind {
-                column.kind = Kind::parse(name);
-            }
-        }
+    fn finish(mut self, columns: Vec<Column>) -> Table {
         // `String` and the ids compare as bytes.
-        self.columns.sort_by(|a, b| (&a.order, &a.id).cmp(&(&b.order, &b.id)));
         self.rows.sort_by(|a, b| (&a.order, &a.id).cmp(&(&b.order, &b.id)));
         Table {
             title: self.title,
-            columns: self.columns,
+            columns,
             rows: self.rows,
             strange: self.strange,
         }
-    }
-}
-
-fn boolean(value: &ValueRef<'_>) -> Option<bool> {
-    match value {
-        ValueRef::Scalar(ScalarValueRef::Boolean(yes)) => Some(*yes),
-        _ => None,
-    }
-}
-
-/// A scalar as a value, if a table has one for it.
-fn plain(value: &ValueRef<'_>) -> Option<Value> {
-    let ValueRef::Scalar(scalar) = value else { return None };
-    match scalar {
-        ScalarValueRef::Str(text) => Some(Value::Text(text.to_string())),
-        ScalarValueRef::Int(number) | ScalarValueRef::Counter(number) => Some(Value::Int(*number)),
-        ScalarValueRef::Uint(number) => Some(i64::try_from(*number).map_or(Value::Float(*number as f64), Value::Int)),
-        ScalarValueRef::F64(number) => Some(Value::Float(*number)),
-        ScalarValueRef::Boolean(yes) => Some(Value::Bool(*yes)),
-        _ => None,
-    }
-}
-
-fn unread(scalar: &ScalarValueRef<'_>) -> &'static str {
-    match scalar {
-        ScalarValueRef::Bytes(_) => "bytes",
-        ScalarValueRef::Timestamp(_) => "a timestamp",
-        _ => "an unknown scalar",
     }
 }

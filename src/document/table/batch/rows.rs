@@ -1,0 +1,210 @@
+//! Planning what happens to rows.
+
+use std::collections::HashSet;
+
+use automerge::ReadDoc;
+use rand::Rng;
+
+use super::lane::{Lane, Spot};
+use super::write::Write;
+use super::{NewRow, Outcome, Place, Planner, Refusal, RowRef};
+use crate::document::table::cells::row_object;
+use crate::document::table::{BLOCK_ROWS, BlockId, ColumnId, RowId, purge};
+
+impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
+    pub(super) fn insert_rows(&mut self, at: &Place<RowId>, rows: &[NewRow]) -> Result<Outcome, Refusal> {
+        let block = self.block_near(at);
+        let ids = self.new_ids(block, rows)?;
+        let placed = self.lane().insert("rows", at, &ids)?;
+        let placed = placed.ok_or_else(|| no_anchor(at))?;
+        self.rekey_rows(placed.rekeyed);
+        for (number, ((id, key), row)) in ids.iter().zip(placed.keys).zip(rows).enumerate() {
+            self.writes.push(Write::AddRow {
+                row: id.clone(),
+                order: key,
+            });
+            self.rows.insert(id.clone(), Some(true));
+            for (column, json) in &row.cells {
+                let name = match row.id {
+                    Some(_) => RowRef::Id(id.clone()),
+                    None => RowRef::New(number),
+                };
+                self.set_new_cell(id, name, column, json)?;
+            }
+        }
+        Ok(Outcome::Rows(ids))
+    }
+
+    /// The block of the row next to which the new ones go. Rows that are seen together are loaded together, and one block
+    /// filled by all keeps their number small.
+    fn block_near(&self, at: &Place<RowId>) -> Option<String> {
+        let live = self.index.live();
+        let neighbour = match at {
+            Place::Before(row) | Place::After(row) => return Some(row.block().to_owned()),
+            Place::Start => live.first(),
+            Place::End => live.last(),
+            Place::Index(index) => live.get(index.saturating_sub(1)).or(live.last()),
+        };
+        neighbour.map(|row| row.id.block().to_owned())
+    }
+
+    /// Ids for new rows: in the block given as long as it has room, then in new blocks.
+    fn new_ids(&mut self, near: Option<String>, rows: &[NewRow]) -> Result<Vec<RowId>, Refusal> {
+        let mut block = near.and_then(|block| BlockId::parse(&block).ok());
+        let mut ids = Vec::with_capacity(rows.len());
+        let mut seen = HashSet::new();
+        for row in rows {
+            let id = match &row.id {
+                Some(id) => id.clone(),
+                None => {
+                    let open = block
+                        .take()
+                        .filter(|block| self.block_rows(block.as_str()) < BLOCK_ROWS);
+                    let open = open.unwrap_or_else(|| BlockId::random(self.rng));
+                    let id = RowId::random(&open, self.rng);
+                    block = Some(open);
+                    id
+                }
+            };
+            let known = self.rows.contains_key(&id) || self.index.row(&id).is_some();
+            if known || !seen.insert(id.clone()) || purge::was_purged(self.document, id.as_str()) {
+                return Err(Refusal::RowExists(id));
+            }
+            let rows = self.block_rows(id.block()) + 1;
+            self.blocks.insert(id.block().into(), rows);
+            ids.push(id);
+        }
+        Ok(ids)
+    }
+
+    fn block_rows(&self, block: &str) -> usize {
+        let known = self.blocks.get(block).copied();
+        known.or_else(|| self.index.block_rows(block)).unwrap_or(0)
+    }
+
+    pub(super) fn move_rows(&mut self, rows: &[RowId], to: &Place<RowId>) -> Result<Outcome, Refusal> {
+        let mut seen = HashSet::new();
+        for row in rows {
+            self.live_row(row)?;
+            if !seen.insert(row) {
+                return Err(Refusal::Twice(row.to_string()));
+            }
+        }
+        if let Place::Before(anchor) | Place::After(anchor) = to
+            && seen.contains(anchor)
+        {
+            return Err(Refusal::AnchorMoves(anchor.to_string()));
+        }
+        let lane = self.lane();
+        lane.take(rows);
+        let placed = lane.insert("rows", to, rows)?.ok_or_else(|| no_anchor(to))?;
+        self.rekey_rows(placed.rekeyed);
+        self.rekey_rows(rows.iter().cloned().zip(placed.keys).collect());
+        Ok(Outcome::Done)
+    }
+
+    fn rekey_rows(&mut self, rows: Vec<(RowId, crate::document::order::OrderKey)>) {
+        let writes = rows.into_iter().map(|(row, order)| Write::RowOrder { row, order });
+        self.writes.extend(writes);
+    }
+
+    pub(super) fn delete_rows(&mut self, rows: &[RowId]) -> Result<Outcome, Refusal> {
+        for row in rows {
+            if self.row_state(row)? {
+                self.writes.push(Write::MarkRow {
+                    row: row.clone(),
+                    stamp: self.stamp.clone(),
+                });
+                self.set_state(row, false);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn restore_rows(&mut self, rows: &[RowId]) -> Result<Outcome, Refusal> {
+        for row in rows {
+            if !self.row_state(row)? {
+                self.writes.push(Write::UnmarkRow(row.clone()));
+                self.set_state(row, true);
+            }
+        }
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn purge_row(&mut self, row: &RowId) -> Result<Outcome, Refusal> {
+        if self.row_state(row)? {
+            return Err(Refusal::RowLive(row.clone()));
+        }
+        let object = row_object(self.document, row).ok_or_else(|| Refusal::NoRow(row.clone()))?;
+        self.writes.push(Write::PurgeRow {
+            row: row.clone(),
+            object,
+        });
+        self.rows.insert(row.clone(), None);
+        if let Some(lane) = &mut self.lane {
+            lane.take(std::slice::from_ref(row));
+        }
+        Ok(Outcome::Done)
+    }
+
+    pub(super) fn purge_cells(&mut self, column: &ColumnId, rows: &[RowId]) -> Result<Outcome, Refusal> {
+        if self.any_column(column)?.deleted.is_none() {
+            return Err(Refusal::ColumnLive(column.clone()));
+        }
+        for row in rows {
+            self.row_state(row)?;
+            self.writes.push(Write::PurgeCell {
+                row: row.clone(),
+                column: column.clone(),
+            });
+            self.cells.insert((row.clone(), column.clone()), None);
+        }
+        Ok(Outcome::Done)
+    }
+
+    /// Whether a row is live; an error if there is none.
+    pub(super) fn row_state(&self, row: &RowId) -> Result<bool, Refusal> {
+        let known = match self.rows.get(row) {
+            Some(state) => *state,
+            None => self.index.row(row).map(|row| row.deleted.is_none()),
+        };
+        known.ok_or_else(|| Refusal::NoRow(row.clone()))
+    }
+
+    pub(super) fn live_row(&self, row: &RowId) -> Result<(), Refusal> {
+        match self.row_state(row)? {
+            true => Ok(()),
+            false => Err(Refusal::RowDeleted(row.clone())),
+        }
+    }
+
+    fn set_state(&mut self, row: &RowId, live: bool) {
+        self.rows.insert(row.clone(), Some(live));
+        if let Some(lane) = &mut self.lane {
+            lane.set_live(row, live);
+        }
+    }
+
+    fn lane(&mut self) -> &mut Lane<RowId> {
+        self.lane.get_or_insert_with(|| {
+            let spots = self.index.rows().iter().map(|row| Spot {
+                order: row.order.clone(),
+                id: row.id.clone(),
+                live: self
+                    .rows
+                    .get(&row.id)
+                    .copied()
+                    .flatten()
+                    .unwrap_or(row.deleted.is_none()),
+            });
+            Lane::new(spots.filter(|spot| self.rows.get(&spot.id) != Some(&None)).collect())
+        })
+    }
+}
+
+fn no_anchor(place: &Place<RowId>) -> Refusal {
+    match place {
+        Place::Before(row) | Place::After(row) => Refusal::NoRow(row.clone()),
+        Place::Start | Place::End | Place::Index(_) => unreachable!("these places are always there"),
+    }
+}

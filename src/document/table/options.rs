@@ -1,0 +1,55 @@
+//! The options of a select or multiselect column.
+//!
+//! Options are a map by id, so that two people adding options at once both win, and a cell keeps its option while it is
+//! renamed. Since a map has no order, each carries an order key like rows and columns do.
+
+use rand::Rng;
+use rand::distr::{Alphanumeric, SampleString};
+
+/// The most options of one column.
+pub const MAX_OPTIONS: usize = 1000;
+
+/// One choice of a select or multiselect column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SelectOption {
+    /// The key in the column's `options`, and what a cell holds.
+    pub id: String,
+    pub name: String,
+    /// A CSS colour or a name the front end knows.
+    pub color: Option<String>,
+    /// The order text as it stands.
+    pub order: String,
+}
+
+/// An option as somebody wants it: a known id changes that option, none makes a new one.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NewOption {
+    pub id: Option<String>,
+    pub name: String,
+    pub color: Option<String>,
+}
+
+impl SelectOption {
+    #[cfg(test)]
+    pub fn named(id: &str, name: &str) -> Self {
+        Self {
+            id: id.into(),
+            name: name.into(),
+            color: None,
+            order: String::new(),
+        }
+    }
+}
+
+/// A new id: `o` and random characters.
+pub fn random_id(rng: &mut impl Rng) -> String {
+    format!("o{}", Alphanumeric.sample_string(rng, 8))
+}
+
+/// What may be the id of an option: it becomes a key of the document and a value of cells.
+pub fn is_id(id: &str) -> bool {
+    (1..=64).contains(&id.len())
+        && id
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+}
