@@ -23,6 +23,9 @@ use crate::witness::{Witness, gives_away};
 fn addresses_of(document: &DocumentId) -> Vec<String> {
     vec![
         format!("/v1/rooms/{document}/presence"),
+        format!("/v1/documents/{document}"),
+        format!("/v1/documents/{document}/bytes"),
+        "/v1/documents".into(),
         "/v1/welcome".into(),
         "/metrics".into(),
         "/readyz".into(),

@@ -30,6 +30,10 @@ impl Gated {
     }
 
     fn pass(&self) {
+        // The committer looks where a document ends before it appends to it. It is the loads that are to be slow.
+        if std::thread::current().name() == Some("committer") {
+            return;
+        }
         let mut closed = self.gate.0.lock().unwrap();
         while *closed {
             closed = self.gate.1.wait(closed).unwrap();
