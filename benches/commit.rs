@@ -6,14 +6,16 @@
 mod support {
     pub mod desk;
     pub mod table;
+    pub mod time;
 }
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use support::desk::{Desk, Stored, message_with};
 use support::table::Sample;
+use support::time::Started;
 
 /// The allocator of the server.
 #[global_allocator]
@@ -68,7 +70,7 @@ impl Story {
                 Some((desk, taken)) if taken < self.messages.len() => (desk, taken),
                 _ => (self.stored.open(), 0),
             };
-            let started = Instant::now();
+            let started = Started::now();
             let commit = desk.take(black_box(&self.messages[taken]));
             spent += started.elapsed();
             assert!(commit.took_all() && commit.committed == 1);
@@ -89,8 +91,18 @@ fn one_cell_edit(criterion: &mut Criterion) {
         ("behind 1,000 changes of 10 people", 1_000, 10, Writers::Known),
         ("behind 100,000 changes of 10 people", 100_000, 10, Writers::Known),
         ("behind 100,000 changes of 1,000 people", 100_000, 1_000, Writers::Known),
-        ("behind 1,000 changes of 10 people, by somebody new", 1_000, 10, Writers::New),
-        ("behind 100,000 changes of 1,000 people, by somebody new", 100_000, 1_000, Writers::New),
+        (
+            "behind 1,000 changes of 10 people, by somebody new",
+            1_000,
+            10,
+            Writers::New,
+        ),
+        (
+            "behind 100,000 changes of 1,000 people, by somebody new",
+            100_000,
+            1_000,
+            Writers::New,
+        ),
     ];
     for (name, changes, people, writers) in cases {
         let mut story = Story::new(changes, people, writers);

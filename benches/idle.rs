@@ -47,7 +47,10 @@ async fn run() {
     report("each with a document of its own, awake", awake, empty);
     until_asleep(&server).await;
     report("the same, documents asleep", server.settled().await, empty);
-    println!("  processor time used while idle: {:.2} % of one core", idle_cpu(&server).await * 100.0);
+    println!(
+        "  processor time used while idle: {:.2} % of one core",
+        idle_cpu(&server).await * 100.0
+    );
     drop(open);
 }
 
@@ -65,8 +68,12 @@ async fn open(server: &Server, brings: Brings) -> Vec<(Client, Option<Document>)
         let (url, turns) = (server.url(), turns.clone());
         tokio::spawn(async move {
             let _turn = turns.acquire().await.expect("never closed");
-            let client = Client::connect(&url, ConnectOptions::default()).await.expect("the server takes it");
-            let Brings::ADocument = brings else { return (client, None) };
+            let client = Client::connect(&url, ConnectOptions::default())
+                .await
+                .expect("the server takes it");
+            let Brings::ADocument = brings else {
+                return (client, None);
+            };
             let id = DocumentId::from_uuid(uuid::Uuid::new_v4());
             let document = client.attach(&id, small()).expect("a document of its own");
             document.saved(LIMIT).await.expect("the server saves it");

@@ -33,10 +33,26 @@ struct Case {
 }
 
 const CASES: [Case; 4] = [
-    Case { observers: 10, writers: 1, rate: 50 },
-    Case { observers: 100, writers: 1, rate: 20 },
-    Case { observers: 300, writers: 1, rate: 10 },
-    Case { observers: 100, writers: 10, rate: 50 },
+    Case {
+        observers: 10,
+        writers: 1,
+        rate: 50,
+    },
+    Case {
+        observers: 100,
+        writers: 1,
+        rate: 20,
+    },
+    Case {
+        observers: 300,
+        writers: 1,
+        rate: 10,
+    },
+    Case {
+        observers: 100,
+        writers: 10,
+        rate: 50,
+    },
 ];
 
 fn main() {
@@ -75,7 +91,12 @@ async fn watch(case: &Case) {
 
     let each = (case.rate * SPAN.as_secs() as u32) as usize / case.writers;
     let clocks: Vec<_> = (0..case.writers)
-        .map(|_| Arc::new(Clock { began: Instant::now(), made: (0..each).map(|_| AtomicU64::new(0)).collect() }))
+        .map(|_| {
+            Arc::new(Clock {
+                began: Instant::now(),
+                made: (0..each).map(|_| AtomicU64::new(0)).collect(),
+            })
+        })
         .collect();
     let mut watching = Vec::new();
     for _ in 0..case.observers {
@@ -170,7 +191,7 @@ async fn observe(document: &Document, clocks: &[Arc<Clock>]) -> Vec<u64> {
 
 fn number_at(replica: &Replica, key: &str) -> usize {
     let value = replica.document().get(ROOT, key).expect("the root is there");
-    value.and_then(|(value, _)| value.to_i64()).unwrap_or(0) as usize
+    value.and_then(|(value, _)| value.as_i64()).unwrap_or(0) as usize
 }
 
 /// Each writer has a document of its own and makes its next edit when the last one is on the disk.

@@ -37,11 +37,18 @@ fn main() {
     let with_tail = run("tail", folder.path());
     println!("{ROWS} x 10, reloaded      after loading   at the peak");
     for (name, figures) in [("the table alone", &alone), ("with a tail of 1,000", &with_tail)] {
-        println!("{name:<25} {:>9.1} MiB {:>9.1} MiB", mebibytes(figures[0]), mebibytes(figures[1]));
+        println!(
+            "{name:<25} {:>9.1} MiB {:>9.1} MiB",
+            mebibytes(figures[0]),
+            mebibytes(figures[1])
+        );
     }
     let times = |at: usize| with_tail[at] as f64 / alone[at] as f64;
     println!("times as much             {:>9.2}     {:>9.2}", times(0), times(1));
-    assert!(times(0) < 2.0 && times(1) < 2.0, "a tail of single edits must not double a table");
+    assert!(
+        times(0) < 2.0 && times(1) < 2.0,
+        "a tail of single edits must not double a table"
+    );
 }
 
 /// Writes the table and the tail into files, as the store gives them to a room that wakes.
@@ -61,9 +68,16 @@ fn write(folder: &Path) {
 /// Runs one case in a process of its own; returns its memory after loading and at its peak.
 fn run(case: &str, folder: &Path) -> Vec<u64> {
     let this = std::env::current_exe().expect("this program has a file");
-    let done = Command::new(this).env(CASE, case).env(FOLDER, folder).output().expect("it starts again");
+    let done = Command::new(this)
+        .env(CASE, case)
+        .env(FOLDER, folder)
+        .output()
+        .expect("it starts again");
     let text = String::from_utf8_lossy(&done.stdout);
-    let figures: Vec<u64> = text.split_whitespace().filter_map(|figure| figure.parse().ok()).collect();
+    let figures: Vec<u64> = text
+        .split_whitespace()
+        .filter_map(|figure| figure.parse().ok())
+        .collect();
     assert_eq!(figures.len(), 2, "{text}{}", String::from_utf8_lossy(&done.stderr));
     figures
 }

@@ -15,10 +15,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the binary of this very build on an empty folder.
+    /// Starts the binary of this very build, or the one that `ROUNDTABLE_BIN` names, on an empty folder.
     pub fn start(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roundtable"));
+        let binary = std::env::var_os("ROUNDTABLE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_roundtable").into());
+        let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--set", "demo=false", "--data"])
             .arg(folder.path().join("data"))
@@ -30,11 +31,18 @@ impl Server {
         let mut child = command.spawn().expect("the server's binary starts");
         let mut line = String::new();
         let stdout = child.stdout.take().expect("asked for");
-        BufReader::new(stdout).read_line(&mut line).expect("the server says where it is");
-        let address = line.split("http://").nth(1).map(|rest| rest.trim().trim_end_matches('/'));
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .expect("the server says where it is");
+        let address = line
+            .split("http://")
+            .nth(1)
+            .map(|rest| rest.trim().trim_end_matches('/'));
         Self {
             child,
-            address: address.and_then(|address| address.parse().ok()).expect("an address in its first line"),
+            address: address
+                .and_then(|address| address.parse().ok())
+                .expect("an address in its first line"),
             _folder: folder,
         }
     }
@@ -52,7 +60,9 @@ impl Server {
         let mut page = String::new();
         socket.read_to_string(&mut page).expect("the server answers");
         let figure = page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        figure.and_then(|figure| figure.trim().parse().ok()).unwrap_or_else(|| panic!("no figure {name}"))
+        figure
+            .and_then(|figure| figure.trim().parse().ok())
+            .unwrap_or_else(|| panic!("no figure {name}"))
     }
 
     /// The memory of the process that is in RAM, in bytes.
@@ -64,8 +74,16 @@ impl Server {
     pub fn cpu(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("the server runs");
         // The name in parentheses may contain spaces; the fields are counted behind it.
-        let fields: Vec<&str> = stat.rsplit(')').next().expect("there is a name").split_whitespace().collect();
-        let ticks: u64 = [11, 12].iter().map(|at| fields[*at].parse::<u64>().expect("a number of ticks")).sum();
+        let fields: Vec<&str> = stat
+            .rsplit(')')
+            .next()
+            .expect("there is a name")
+            .split_whitespace()
+            .collect();
+        let ticks: u64 = [11, 12]
+            .iter()
+            .map(|at| fields[*at].parse::<u64>().expect("a number of ticks"))
+            .sum();
         // A tick is a hundredth of a second on every Linux that user space sees.
         Duration::from_millis(ticks * 10)
     }
@@ -95,7 +113,10 @@ impl Drop for Server {
 /// One line of a status file of the kernel, in bytes.
 pub fn resident(file: &str, name: &str) -> u64 {
     let status = std::fs::read_to_string(file).expect("the process runs");
-    let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("Linux says so");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix(name))
+        .expect("Linux says so");
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("a number");
     kibibytes * 1024
 }

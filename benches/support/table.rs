@@ -1,5 +1,7 @@
 //! A table with a history: what the measurements are made on.
 
+#![allow(dead_code, reason = "each program uses its part of it")]
+
 use automerge::{ActorId, Automerge, Change, ReadDoc};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
@@ -86,7 +88,11 @@ impl Sample {
 
 /// Sixteen bytes, as those that clients make.
 fn actor(number: u64) -> ActorId {
-    ActorId::from(u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835).to_be_bytes())
+    ActorId::from(
+        u128::from(number)
+            .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
+            .to_be_bytes(),
+    )
 }
 
 fn column(at: usize) -> NewColumn {
