@@ -42,9 +42,10 @@ chromium:
 		if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends chromium; \
 		else sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium; fi; }
 
-# The figures of docs/benchmarks.md, in about five minutes once everything is built.
+# The figures of docs/benchmarks.md, in a few minutes once everything is built.
 bench:
 	cargo bench
+	cargo test --test economy -- --nocapture
 
 # A hundred times kill -9 under load.
 kill: web

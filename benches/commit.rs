@@ -6,14 +6,16 @@
 mod support {
     pub mod desk;
     pub mod table;
+    pub mod time;
 }
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use support::desk::{Desk, Stored, message_with};
 use support::table::Sample;
+use support::time::Started;
 
 /// The allocator of the server.
 #[global_allocator]
@@ -68,7 +70,7 @@ impl Story {
                 Some((desk, taken)) if taken < self.messages.len() => (desk, taken),
                 _ => (self.stored.open(), 0),
             };
-            let started = Instant::now();
+            let started = Started::now();
             let commit = desk.take(black_box(&self.messages[taken]));
             spent += started.elapsed();
             assert!(commit.took_all() && commit.committed == 1);

@@ -191,7 +191,7 @@ async fn observe(document: &Document, clocks: &[Arc<Clock>]) -> Vec<u64> {
 
 fn number_at(replica: &Replica, key: &str) -> usize {
     let value = replica.document().get(ROOT, key).expect("the root is there");
-    value.and_then(|(value, _)| value.to_i64()).unwrap_or(0) as usize
+    value.and_then(|(value, _)| value.as_i64()).unwrap_or(0) as usize
 }
 
 /// Each writer has a document of its own and makes its next edit when the last one is on the disk.

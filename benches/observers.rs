@@ -6,8 +6,10 @@
 mod support {
     pub mod desk;
     pub mod table;
+    pub mod time;
 }
 
+use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,9 +24,10 @@ use roundtable::room::inbox::{Inbox, Mark};
 use roundtable::sync::conversation::{Conversation, Heard, Hearing};
 use roundtable::sync::gate::{self, GateLimits};
 use roundtable::sync::lane::{self, Lane};
-use roundtable::wire::repo::{Message, peek_ephemeral, sync_frame};
+use roundtable::wire::repo::{Found, Message, sync_frame};
 use support::desk::{Desk, Stored, message_with};
 use support::table::Sample;
+use support::time::Started;
 
 /// The allocator of the server.
 #[global_allocator]
@@ -40,6 +43,7 @@ struct Observer {
     inbox: Arc<Inbox>,
     mark: Arc<Mark>,
     conversation: Conversation,
+    by_document: HashMap<DocumentId, u32>,
 }
 
 impl Observer {
@@ -57,6 +61,7 @@ impl Observer {
             inbox,
             mark,
             conversation: Conversation::default(),
+            by_document: HashMap::from([(desk.room.id().clone(), 0)]),
         };
         if hearing == Hearing::Deaf {
             observer.conversation.turn_deaf(Hearing::Deaf);
@@ -98,14 +103,15 @@ impl Observer {
 
     /// Takes a frame from the socket, which is an acknowledgement.
     fn hear(&mut self, room: &Arc<Room>, frame: Bytes, limits: &GateLimits) {
-        assert!(peek_ephemeral(&frame).is_none());
+        let found = Found::find(&frame).expect("the frame is well formed");
+        assert!(found.ephemeral().is_none());
         let Ok(Message::Sync {
             sender, document, data, ..
-        }) = Message::decode(&frame)
+        }) = found.message()
         else {
             panic!("the frame is a sync message");
         };
-        assert!(sender == self.peer && DocumentId::parse(&document).as_ref() == Ok(room.id()));
+        assert!(sender == self.peer && self.by_document.contains_key(document.as_str()));
         let opened = gate::open(&data, limits).expect("the message is well formed");
         let heard = self.conversation.hear(opened.message, true, |hash| room.knows(hash));
         assert_eq!(heard, Heard::Acknowledged);
@@ -153,7 +159,7 @@ impl Audience {
             observer.inbox.take();
             observer.mark.clear();
         }
-        let started = Instant::now();
+        let started = Started::now();
         desk.room.audience().mark_all();
         let mut frames = Vec::with_capacity(observers.len());
         for observer in observers.iter_mut() {
@@ -162,7 +168,7 @@ impl Audience {
         let mut spent = started.elapsed();
         let answers = self.acknowledgements(&frames[0]);
         let (desk, observers) = (&self.desk, &mut self.observers);
-        let started = Instant::now();
+        let started = Started::now();
         for (observer, answer) in observers.iter_mut().zip(answers) {
             observer.hear(&desk.room, black_box(answer), limits);
         }

@@ -128,6 +128,7 @@ async fn one_edit_after_an_import(in_one_change: bool) {
     with_ada.saved(LIMIT).await.unwrap();
     converge(&everywhere).await;
     let (frames, bytes) = house.sent();
+    println!("one cell after an import (in one change: {in_one_change}): {bytes} bytes in {frames} frames");
     assert_eq!(frames, 3, "one for each, the writer included");
     assert!(bytes < 3 * MOST, "{bytes} bytes for one cell");
     assert!(house.running.drain().await);
@@ -173,6 +174,7 @@ async fn who_missed_one_edit_is_sent_that_edit_and_not_the_table() {
     let with_bob = bob.attach(&id, on_the_train).unwrap();
     converge(&[&with_ada, &with_bob]).await;
     let (frames, bytes) = house.sent();
+    println!("one cell that was missed: {bytes} bytes in {frames} frames");
     assert!(bytes < 2 * MOST, "{bytes} bytes in {frames} frames for one cell");
     assert!(house.running.drain().await);
 }

@@ -6,13 +6,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use automerge::{ActorId, Automerge};
+use automerge::{ActorId, Automerge, ReadDoc};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use roundtable::document::crdt::Document;
 use roundtable::document::table::{ColumnId, Edit, Kind, NewColumn, NewTable, RowId, Value, apply};
 
-const ROWS: usize = 20_000;
+const ROWS: usize = 8_000;
 const TAIL: usize = 1_000;
 
 /// Counts the bytes handed out and not given back, and the most there were.

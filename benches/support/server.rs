@@ -15,10 +15,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Starts the binary of this very build on an empty folder.
+    /// Starts the binary of this very build, or the one that `ROUNDTABLE_BIN` names, on an empty folder.
     pub fn start(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_roundtable"));
+        let binary = std::env::var_os("ROUNDTABLE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_roundtable").into());
+        let mut command = Command::new(binary);
         command
             .args(["serve", "--listen", "127.0.0.1:0", "--set", "demo=false", "--data"])
             .arg(folder.path().join("data"))

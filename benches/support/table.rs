@@ -1,5 +1,7 @@
 //! A table with a history: what the measurements are made on.
 
+#![allow(dead_code, reason = "each program uses its part of it")]
+
 use automerge::{ActorId, Automerge, Change, ReadDoc};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};

@@ -23,7 +23,7 @@ use crate::store::{NoPlace, Place};
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
 use crate::sync::gate::{BadMessage, Offered, Opened};
 use crate::sync::gossip::Subscriptions;
-use crate::wire::repo::{Message, PROTOCOL_VERSION, PeerMetadata};
+use crate::wire::repo::{Found, Message, PROTOCOL_VERSION, PeerMetadata};
 
 /// What a waiting message costs beside its frame, in bytes.
 const WAITING_MESSAGE_BYTES: usize = 256;
@@ -160,11 +160,12 @@ impl SyncDoor {
         if self.peer.is_none() && frame.len() > self.server.config.sync.join_bytes {
             return self.refuse(Close::TooLarge, "a frame too large for a peer that has not joined");
         }
-        // Larger frames are not looked at as ephemerals: to look for an echo in one is work, and it is dropped below.
-        if frame.len() <= self.server.config.sync.ephemeral_bytes && self.is_echo(&frame) {
-            return;
-        }
-        match Message::decode(&frame) {
+        let message = match Found::find(&frame) {
+            Ok(found) if found.ephemeral().is_some_and(|peek| self.is_echo(&peek)) => return,
+            Ok(found) => found.message(),
+            Err(error) => Err(error),
+        };
+        match message {
             Ok(message) => self.dispatch(message, frame.len()),
             Err(error) => self.refuse(Close::BadFrame, &error.to_string()),
         }
@@ -244,9 +245,12 @@ impl SyncDoor {
 
     /// `frame_bytes` is what the message keeps in memory: its data is a slice of the frame.
     fn hear_sync(&mut self, document: &str, data: Bytes, is_request: bool, frame_bytes: usize) {
-        let key = match DocumentId::parse(document) {
-            Ok(document) => self.open(&document),
-            Err(_) => None,
+        // What is open already is looked up as it stands: reading an id computes its checksum.
+        let key = match self.by_document.get(document) {
+            Some(key) => Some(*key),
+            None => DocumentId::parse(document)
+                .ok()
+                .and_then(|document| self.open(&document)),
         };
         let Some(key) = key else {
             return self.reply_unavailable(document);

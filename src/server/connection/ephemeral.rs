@@ -7,15 +7,12 @@ use bytes::Bytes;
 use super::door::SyncDoor;
 use crate::id::{DocumentId, PeerId, StorageId};
 use crate::sync::bindings::Spoken;
-use crate::wire::repo::{Ephemeral, RemoteHeads, peek_ephemeral};
+use crate::wire::repo::{Ephemeral, EphemeralPeek, RemoteHeads};
 
 impl SyncDoor {
-    /// Whether a frame is an ephemeral that comes back as an echo, or is somebody else's: dropped before it is decoded.
+    /// Whether an ephemeral comes back as an echo, or is somebody else's: dropped before a message is made of it.
     /// Every client echoes each ephemeral that it receives, so that most frames of a lively room end here.
-    pub(super) fn is_echo(&self, frame: &[u8]) -> bool {
-        let Some(peek) = peek_ephemeral(frame) else {
-            return false;
-        };
+    pub(super) fn is_echo(&self, peek: &EphemeralPeek<'_>) -> bool {
         let Ok(sender) = PeerId::parse(peek.sender) else {
             return false;
         };

@@ -272,6 +272,7 @@ impl SyncDoor {
         let room = talk.room.clone();
         if changes.len() <= LIGHT_CHANGES
             && operations as u64 <= LIGHT_OPERATIONS
+            && !changes.iter().any(begins_an_author)
             && bytes <= self.server.config.sync.light_bytes
             && !room.is_heavy()
         {
@@ -401,6 +402,11 @@ impl SyncDoor {
             }
         }
     }
+}
+
+/// The library looks through the whole history when it meets a new author: 21 ms behind 100,000 changes of 1,000 people.
+fn begins_an_author(offered: &Offered) -> bool {
+    matches!(offered, Offered::Change(change) if change.seq() == 1)
 }
 
 fn operations_of(offered: &Offered) -> usize {
