@@ -193,6 +193,9 @@ impl Door {
         if self.epoch != epoch {
             self.epoch = epoch;
             self.conversation.restart();
+            if self.room.is_read_only() {
+                self.conversation.turn_deaf(Hearing::Deaf);
+            }
             hall.counts.epochs += 1;
         }
     }
@@ -245,7 +248,9 @@ impl Door {
         if listens {
             return self.commit(opened, is_request, hall);
         }
-        if is_request && !self.room.exists() {
+        if !opened.message.heads.is_empty() {
+            self.told_unavailable = false;
+        } else if is_request && !self.room.exists() {
             hall.counts.unavailable += 1;
             self.told_unavailable = true;
         }
