@@ -123,7 +123,8 @@ pub struct Door {
     /// The committer's queue is full; a place is waited for.
     waits_for: Option<Need>,
     queued: bool,
-    told_unavailable: bool,
+    /// Nobody had the document; the peer waits until somebody has.
+    pub told_unavailable: bool,
     /// The socket takes nothing before this step.
     pub blocked_until: u64,
     /// On their way, with the step of arrival.

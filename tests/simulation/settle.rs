@@ -92,7 +92,13 @@ impl World {
     pub fn more_edits(&mut self) {
         self.server.rooms.sweep(self.hall.now + Duration::from_secs(3600));
         let open = |door: &&Door| door.conversation.hearing() == Hearing::Open;
-        let open: Vec<usize> = self.server.doors.values().filter(open).map(|door| door.client).collect();
+        let open: Vec<usize> = self
+            .server
+            .doors
+            .values()
+            .filter(open)
+            .map(|door| door.client)
+            .collect();
         let said = self.hall.counts.up + self.hall.counts.down;
         let writers = open.into_iter().take(5);
         let mut edits = 0;

@@ -61,7 +61,7 @@ impl Weather {
             slowness: one_of(&[0, 1, 4]) as u64,
             flush: [0.15, 0.5, 1.0][one_of(&[0, 1, 2])],
             false_positive: [0.0, 0.06, 0.25][one_of(&[0, 1, 2])],
-            edits: [0.05, 0.1][one_of(&[0, 1])],
+            edits: [0.04, 0.08][one_of(&[0, 1])],
             rooms,
             store,
         }

@@ -159,5 +159,8 @@ fn a_deaf_conversation_about_an_empty_document_falls_silent() {
     let theirs = put(&mut Automerge::new(), 5);
     scene.commit(&theirs, GRACE);
     scene.server_speaks();
-    assert!(scene.ada.get_heads().contains(&theirs.hash()), "and what comes later is told");
+    assert!(
+        scene.ada.get_heads().contains(&theirs.hash()),
+        "and what comes later is told"
+    );
 }
