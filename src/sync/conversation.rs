@@ -178,7 +178,7 @@ impl Conversation {
         let Phase::CatchingUp(state) = std::mem::replace(&mut self.phase, Phase::Away) else {
             unreachable!("looked at just above")
         };
-        self.speak = false;
+        let speaks = std::mem::take(&mut self.speak);
         let message = self.waiting.take().map(|waiting| {
             self.committed = waiting.committed;
             waiting.message
@@ -186,6 +186,7 @@ impl Conversation {
         Some(CatchUp {
             state,
             message,
+            speaks,
             hearing: self.hearing,
             committed: self.committed,
         })
@@ -218,7 +219,7 @@ impl Conversation {
     /// Takes back work that could not be done, since the document fell asleep.
     pub fn give_back(&mut self, work: CatchUp) {
         debug_assert!(matches!(self.phase, Phase::Away));
-        self.speak |= work.message.is_none();
+        self.speak |= work.speaks || work.message.is_none();
         if let (None, Some(message)) = (&self.waiting, work.message) {
             self.waiting = Some(Waiting {
                 message,
@@ -296,6 +297,8 @@ fn is_acknowledgement(message: &Message, knows: impl Fn(&ChangeHash) -> bool) ->
 pub struct CatchUp {
     state: Box<State>,
     message: Option<Message>,
+    /// The peer waits for us, whatever it said.
+    speaks: bool,
     hearing: Hearing,
     committed: bool,
 }
@@ -320,10 +323,15 @@ impl CatchUp {
         let mut state = *self.state;
         // After a rollback a peer may have acknowledged what is gone; such a hash would make it send nothing.
         state.shared_heads.retain(|hash| replica.has(hash));
+        // Heads without a hash make a peer believe that we lost everything: it says all it has once more, which is a reset,
+        // and so on. There is nothing that a peer we do not listen to could learn from them.
+        let keeps_silent =
+            self.hearing != Hearing::Open && self.message.is_some() && !self.speaks && replica.is_at(&[]);
         let Reply { state, message } = match self.message {
             Some(message) => replica.answer(state, message),
             None => replica.speak(state),
         };
+        let message = message.filter(|_| !keeps_silent);
         let resets = state
             .their_have
             .iter()
@@ -337,7 +345,7 @@ impl CatchUp {
         let needs_nothing = state.their_need.as_ref().is_some_and(Vec::is_empty);
         let knows_heads = state.their_heads.iter().flatten().all(|hash| replica.has(hash));
         let settles = match self.hearing {
-            _ if stands_here => true,
+            _ if stands_here || keeps_silent => true,
             Hearing::Open => !resets && needs_nothing && knows_heads && self.committed,
             Hearing::Deaf | Hearing::Quarantined => !resets && needs_nothing,
         };

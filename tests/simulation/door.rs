@@ -123,7 +123,8 @@ pub struct Door {
     /// The committer's queue is full; a place is waited for.
     waits_for: Option<Need>,
     queued: bool,
-    told_unavailable: bool,
+    /// Nobody had the document; the peer waits until somebody has.
+    pub told_unavailable: bool,
     /// The socket takes nothing before this step.
     pub blocked_until: u64,
     /// On their way, with the step of arrival.
@@ -193,6 +194,9 @@ impl Door {
         if self.epoch != epoch {
             self.epoch = epoch;
             self.conversation.restart();
+            if self.room.is_read_only() {
+                self.conversation.turn_deaf(Hearing::Deaf);
+            }
             hall.counts.epochs += 1;
         }
     }
@@ -245,7 +249,9 @@ impl Door {
         if listens {
             return self.commit(opened, is_request, hall);
         }
-        if is_request && !self.room.exists() {
+        if !opened.message.heads.is_empty() {
+            self.told_unavailable = false;
+        } else if is_request && !self.room.exists() {
             hall.counts.unavailable += 1;
             self.told_unavailable = true;
         }

@@ -32,20 +32,20 @@ impl World {
                 self.server.rooms.sweep(self.hall.now);
             }
             190..230 => self.compact(),
-            230..250 => self.clients[who].save_document(),
-            250..270 => self.clients[who].save_state(),
-            270..278 => self.new_page(who),
-            278..288 => self.fail_soon(),
-            288..292 => self.restart(true),
-            292..296 => self.restart(false),
-            296..302 => {
+            230..260 => self.clients[who].save_document(),
+            260..290 => self.clients[who].save_state(),
+            290..305 => self.new_page(who),
+            305..315 => self.fail_soon(),
+            315..319 => self.restart(true),
+            319..323 => self.restart(false),
+            323..329 => {
                 if let Some(hash) = self.clients[who].make_refused_change() {
                     trace!("step {step}: client {who} makes {hash:?}, which will be refused");
                     self.oracle.forbid(hash);
                     self.sends_soon(who);
                 }
             }
-            302..310 => self.inject(who),
+            329..337 => self.inject(who),
             _ => {}
         }
     }
@@ -60,6 +60,9 @@ impl World {
             if let Some(hash) = self.clients[who].edit(&mut self.hall.rng) {
                 self.edits += 1;
                 self.oracle.made(hash);
+                if self.hall.rng.random_bool(self.weather.false_positive) {
+                    self.oracle.make_unlucky(hash);
+                }
                 trace!("step {}: client {who} makes {hash:?}", self.hall.step);
             }
         }

@@ -25,6 +25,8 @@ pub struct Oracle {
     shown: HashSet<ChangeHash>,
     /// Every honest change.
     made: Vec<ChangeHash>,
+    /// Those that all Bloom filters are wrong about.
+    unlucky: Vec<ChangeHash>,
     /// Changes that must never get in.
     forbidden: HashSet<ChangeHash>,
     /// Changes in the store that do not load.
@@ -48,6 +50,14 @@ impl Oracle {
 
     pub fn made(&mut self, hash: ChangeHash) {
         self.made.push(hash);
+    }
+
+    pub fn unlucky(&self) -> &[ChangeHash] {
+        &self.unlucky
+    }
+
+    pub fn make_unlucky(&mut self, hash: ChangeHash) {
+        self.unlucky.push(hash);
     }
 
     pub fn forbid(&mut self, hash: ChangeHash) {
@@ -156,6 +166,10 @@ fn load(store: &Store, document: &DocumentId) -> Document {
 /// the server has.
 pub fn check_client(door: &Door, client: &Client, heads: &[ChangeHash]) {
     let who = door.client;
+    if door.told_unavailable {
+        assert!(heads.is_empty(), "client {who} still waits for what is there");
+        return;
+    }
     let hearing = door.conversation.hearing();
     assert_eq!(door.holds_back(), 0, "messages of client {who} were never looked at");
     assert!(

@@ -22,7 +22,7 @@ pub struct Weather {
     pub latency: u64,
     /// How likely the committer works in a step.
     pub flush: f64,
-    /// How likely a message carries a false positive made on purpose.
+    /// How likely all Bloom filters are wrong about a change.
     pub false_positive: f64,
     pub slowness: u64,
     pub edits: f64,
@@ -60,8 +60,8 @@ impl Weather {
             latency: one_of(&[0, 1, 4, 12]) as u64,
             slowness: one_of(&[0, 1, 4]) as u64,
             flush: [0.15, 0.5, 1.0][one_of(&[0, 1, 2])],
-            false_positive: [0.0, 0.05, 0.3][one_of(&[0, 1, 2])],
-            edits: [0.05, 0.1][one_of(&[0, 1])],
+            false_positive: [0.0, 0.06, 0.25][one_of(&[0, 1, 2])],
+            edits: [0.04, 0.08][one_of(&[0, 1])],
             rooms,
             store,
         }

@@ -2,30 +2,6 @@
 
 use automerge::ChangeHash;
 use automerge::sync::{BloomFilter, Message};
-use rand::Rng;
-use rand::rngs::SmallRng;
-
-use super::client::Client;
-use super::oracle::Oracle;
-
-pub fn some_of(mut hashes: Vec<ChangeHash>, rng: &mut SmallRng) -> Vec<ChangeHash> {
-    let wanted = rng.random_range(1..4);
-    while hashes.len() > wanted {
-        hashes.swap_remove(rng.random_range(0..hashes.len()));
-    }
-    hashes
-}
-
-/// The same frame claiming to hold a change or two that only the client has: it will leave them out of its next message.
-pub fn falsified(frame: &[u8], oracle: &Oracle, client: &Client, rng: &mut SmallRng) -> Vec<u8> {
-    let durable = oracle.durable_set();
-    let only_here = |hash: &ChangeHash| !durable.contains(hash) && client.has(hash);
-    let extra = some_of(
-        oracle.known().iter().filter(|hash| only_here(hash)).copied().collect(),
-        rng,
-    );
-    with_false_positives(frame, oracle.known(), &extra).unwrap_or_else(|| frame.to_vec())
-}
 
 /// A message in short.
 pub fn told(data: &[u8]) -> String {
@@ -53,15 +29,17 @@ pub fn told(data: &[u8]) -> String {
     )
 }
 
-/// The same message with a Bloom filter that claims to hold more: what a false positive does, ordered.
-pub fn with_false_positives(data: &[u8], everything: &[ChangeHash], extra: &[ChangeHash]) -> Option<Vec<u8>> {
+/// The same message with a Bloom filter that claims to hold these as well: what a false positive does, ordered.
+///
+/// A real one is wrong about the same change as long as the filter holds the same, so these stay wrong as well.
+pub fn with_false_positives(data: &[u8], everything: &[ChangeHash], unlucky: &[ChangeHash]) -> Option<Vec<u8>> {
     let mut message = Message::decode(data).ok()?;
     let have = message.have.first_mut()?;
     let mut claimed: Vec<&ChangeHash> = everything
         .iter()
         .filter(|hash| have.bloom.contains_hash(hash))
         .collect();
-    claimed.extend(extra);
+    claimed.extend(unlucky);
     have.bloom = BloomFilter::from_hashes(claimed.into_iter());
     Some(message.encode())
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use automerge::{Automerge, ChangeHash};
+use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use roundtable::id::{ConnectionId, DocumentId, PeerId, StorageId};
@@ -19,7 +20,7 @@ use super::client::{Client, Up, actor};
 use super::door::{self, Counts, Door, Hall, Job};
 use super::oracle::Oracle;
 use super::weather::Weather;
-use super::wire::{falsified, some_of, told, with_false_positives};
+use super::wire::{told, with_false_positives};
 use crate::{detail, trace};
 
 pub const CLIENTS: usize = 8;
@@ -138,10 +139,11 @@ impl World {
             world.event();
         }
         world.heal();
+        world.live_with_the_failed_disk();
         let settled_after = world.settle();
         world.check_settled();
-        trace!("step {}: one more edit", world.hall.step);
-        world.one_more_edit();
+        trace!("step {}: more edits", world.hall.step);
+        world.more_edits();
         world
             .oracle
             .check_reload(&world.hall.store, &world.document, &world.server_heads());
@@ -191,11 +193,13 @@ impl World {
                     message,
                     is_request,
                     result,
-                }) => {
-                    if let Some(door) = self.server.doors.get_mut(&connection) {
-                        door.commit_done(message, is_request, result, &mut self.hall);
-                    }
-                }
+                }) => match self.server.doors.get_mut(&connection) {
+                    Some(door) => door.commit_done(message, is_request, result, &mut self.hall),
+                    None => self
+                        .hall
+                        .close
+                        .extend(result.iter().flat_map(|commit| &commit.send_again)),
+                },
                 _ => {}
             }
         }
@@ -248,9 +252,9 @@ impl World {
                 );
                 let soonest = door.down.back().map_or(0, |(at, _)| *at);
                 let at = soonest.max(hall.step + hall.rng.random_range(0..=self.weather.latency));
-                let frame = match hall.rng.random_bool(self.weather.false_positive) {
-                    true => falsified(&frame, oracle, &self.clients[door.client], &mut hall.rng).into(),
-                    false => frame,
+                let frame = match oracle.unlucky() {
+                    [] => frame,
+                    unlucky => with_false_positives(&frame, oracle.known(), unlucky).map_or(frame, Bytes::from),
                 };
                 door.down.push_back((at, frame));
             }
@@ -299,11 +303,9 @@ impl World {
             self.hall.step,
             told(&up.data)
         );
-        if self.hall.rng.random_bool(self.weather.false_positive) {
-            let everything: Vec<_> = self.oracle.known().to_vec();
-            let lacks = |hash: &&ChangeHash| !self.clients[client].has(hash);
-            let extra = some_of(everything.iter().filter(lacks).copied().collect(), &mut self.hall.rng);
-            up.data = with_false_positives(&up.data, &everything, &extra).unwrap_or(up.data);
+        if !self.oracle.unlucky().is_empty() {
+            let bent = with_false_positives(&up.data, self.oracle.known(), self.oracle.unlucky());
+            up.data = bent.unwrap_or(up.data);
         }
         let door = self.server.doors.get_mut(&connection).expect("it is connected");
         let soonest = door.up.back().map_or(0, |(at, _)| *at);

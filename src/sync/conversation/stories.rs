@@ -133,3 +133,34 @@ fn a_rebuilt_conversation_with_a_peer_that_lacks_something_waits_for_its_answer(
     scene.server_speaks();
     assert_eq!(scene.ada.get_heads(), [theirs.hash()]);
 }
+
+/// The first change of a document was refused, or its disk failed: the document had no heads, which made Ada's library say
+/// everything once more, which the server took for a reset and answered, without end.
+#[test]
+fn a_deaf_conversation_about_an_empty_document_falls_silent() {
+    let mut ada = Automerge::new();
+    put(&mut ada, 1);
+    let mut scene = Scene {
+        server: Automerge::new(),
+        log: ChangeLog::starting_at(0, Vec::new().into(), LogLimits::default()),
+        ada,
+        conversation: Conversation::default(),
+        state: State::new(),
+    };
+    scene.conversation.turn_deaf(Hearing::Deaf);
+    let mut said = 0;
+    for _ in 0..10 {
+        scene.ada_speaks();
+        said += scene.server_speaks();
+    }
+    assert_eq!(said, 1, "once, that nothing is taken");
+    assert!(scene.state.is_peer_read_only());
+
+    let theirs = put(&mut Automerge::new(), 5);
+    scene.commit(&theirs, GRACE);
+    scene.server_speaks();
+    assert!(
+        scene.ada.get_heads().contains(&theirs.hash()),
+        "and what comes later is told"
+    );
+}
