@@ -716,3 +716,38 @@ fn an_index_follows_whatever_others_write() {
     assert_eq!(ada.index.live().len(), 1);
     assert!(TableIndex::build(&automerge::Automerge::new()).is_err());
 }
+
+/// A text that was emptied leaves its object; when the column then becomes a counter, the cell is empty, not wrong.
+#[test]
+fn an_emptied_cell_of_another_kind_is_empty() {
+    let mut ada = every_kind();
+    let row = ada.row(0);
+    for (at, full) in [(7, json!("text")), (6, json!(["x"]))] {
+        let column = ada.column(at);
+        for (kind, edit, after) in [
+            (Kind::Counter, CellEdit::Increment(2), json!(2)),
+            (Kind::Link, CellEdit::Add(["y".into()].into()), json!(["y"])),
+            (
+                Kind::LongText,
+                CellEdit::Splice {
+                    at: 0,
+                    delete: 0,
+                    insert: "z".into(),
+                },
+                json!("z"),
+            ),
+        ] {
+            let mut bob = ada.fork(at as u8);
+            bob.edit(&[set(&row, &column, full.clone())]).unwrap();
+            bob.edit(&[cell(&row, &column, CellEdit::Clear)]).unwrap();
+            bob.edit(&[TableEdit::SetKind {
+                column: column.clone(),
+                kind,
+            }])
+            .unwrap();
+            assert_eq!(bob.reading(&row, &column), Reading::Empty);
+            bob.edit(&[cell(&row, &column, edit)]).unwrap();
+            assert_eq!(bob.json(&row, &column), after);
+        }
+    }
+}

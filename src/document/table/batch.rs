@@ -188,7 +188,7 @@ pub enum Outcome {
 #[error("edit {edit}: {why}")]
 pub struct Refused {
     pub edit: usize,
-    pub why: Refusal,
+    pub why: Box<Refusal>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -310,7 +310,10 @@ impl Plan {
         let mut planner = Planner::new(document, index, stamp, rng);
         let mut outcomes = Vec::with_capacity(edits.len());
         for (number, edit) in edits.iter().enumerate() {
-            let outcome = planner.plan(edit).map_err(|why| Refused { edit: number, why })?;
+            let outcome = planner.plan(edit).map_err(|why| Refused {
+                edit: number,
+                why: Box::new(why),
+            })?;
             outcomes.push(outcome);
         }
         Ok(Self {
