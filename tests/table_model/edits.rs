@@ -720,7 +720,7 @@ fn an_index_follows_whatever_others_write() {
 /// A text that was emptied leaves its object; when the column then becomes a counter, the cell is empty, not wrong.
 #[test]
 fn an_emptied_cell_of_another_kind_is_empty() {
-    let mut ada = every_kind();
+    let ada = every_kind();
     let row = ada.row(0);
     for (at, full) in [(7, json!("text")), (6, json!(["x"]))] {
         let column = ada.column(at);

@@ -80,10 +80,7 @@ impl Replica {
     }
 
     pub fn reading(&self, row: &RowId, column: &ColumnId) -> Reading {
-        let object = &self.index.row(row).unwrap().object;
-        let column = self.index.column(column).unwrap();
-        let mut cells = cells::row_cells(&self.document, object, [column]);
-        cells.pop().unwrap().1
+        cells::cell(&self.document, row, self.index.column(column).unwrap()).unwrap()
     }
 
     pub fn json(&self, row: &RowId, column: &ColumnId) -> Json {

@@ -369,7 +369,7 @@ struct Planner<'a, D, R> {
     rng: &'a mut R,
     writes: Vec<Write>,
     /// The order of rows, made when the first edit asks for it: most lists of edits only write cells.
-    lane: Option<Lane<RowId>>,
+    lane: Option<Lane<'a, RowId>>,
     /// Rows that are new, deleted, restored or purged, by whether they are live; none for a purged one.
     rows: HashMap<RowId, Option<bool>>,
     /// How many rows blocks hold, where that differs from the index.

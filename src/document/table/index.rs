@@ -131,6 +131,8 @@ impl TableIndex {
                         found.insert(id.clone(), unread(id, object));
                     }
                 }
+                // Most entries are cells.
+                Role::Row(_) if is_cell(&entry.key) => {}
                 Role::Row(id) => {
                     if let Some(row) = found.get_mut(id) {
                         let part = read_field(document, row, &entry.key, &entry.value, || entry.id());
@@ -237,6 +239,11 @@ fn unread(id: RowId, object: ObjId) -> RowEntry {
 fn row_of(block: &str, name: &str, value: &ValueRef<'_>) -> Option<RowId> {
     let id = RowId::parse(name).ok()?;
     (id.block() == block && matches!(value, ValueRef::Object(ObjType::Map))).then_some(id)
+}
+
+/// Keys of cells begin so, and no other key of a row does.
+fn is_cell(name: &str) -> bool {
+    name.starts_with('c')
 }
 
 /// One entry of a row's map; cells are passed over. The object behind the entry, if it is one that the row depends on.

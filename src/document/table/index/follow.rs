@@ -10,7 +10,7 @@ use std::sync::Arc;
 use automerge::legacy::{Key, ObjectId};
 use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
 
-use super::{Role, RowEntry, TableIndex, read_field, row_of, unread};
+use super::{Role, RowEntry, TableIndex, is_cell, read_field, row_of, unread};
 use crate::document::crdt::object_id;
 use crate::document::table::{NotATable, RowId, columns, key};
 
@@ -84,7 +84,7 @@ impl TableIndex {
                 Some(Role::Blocks) if self.blocks.contains_key(name.as_str()) => touched.everything = true,
                 Some(Role::Blocks) => self.found_new_block(document, &object, name, touched),
                 Some(Role::Block(_)) => touched.rows.extend(RowId::parse(name).ok()),
-                Some(Role::Row(id)) if !name.starts_with('c') => {
+                Some(Role::Row(id)) if !is_cell(name) => {
                     touched.rows.insert(id.clone());
                 }
                 Some(Role::Row(_)) | None => {}
