@@ -54,11 +54,11 @@ impl Batch {
     fn try_to_add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
         match replica.rng.random_range(0..100) {
             0..8 => self.insert(replica, ledger, 1, 3),
-            8..9 => self.insert(replica, ledger, 20, 60),
+            8..9 => self.insert(replica, ledger, 15, 40),
             9..17 => self.move_rows(replica),
             17..23 => self.delete_rows(replica),
             23..29 => self.restore_rows(replica),
-            29..31 => self.paste(replica, ledger),
+            29..30 => self.paste(replica, ledger),
             33..34 => self.add_column(replica, ledger),
             34..36 => self.delete_column(replica),
             36..39 => self.restore_column(replica),
@@ -155,7 +155,7 @@ impl Batch {
         let rows: Vec<RowId> = live[from..].iter().take(12).map(|row| row.id.clone()).collect();
         for row in rows {
             for (column, kind, _) in &columns {
-                if self.cells.len() < 100 {
+                if self.cells.len() < 60 {
                     let value = random_value(replica, ledger, kind, column);
                     self.set(replica, (row.clone(), column.clone()), value);
                 }

@@ -188,7 +188,7 @@ pub enum Outcome {
 #[error("edit {edit}: {why}")]
 pub struct Refused {
     pub edit: usize,
-    pub why: Refusal,
+    pub why: Box<Refusal>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -310,7 +310,10 @@ impl Plan {
         let mut planner = Planner::new(document, index, stamp, rng);
         let mut outcomes = Vec::with_capacity(edits.len());
         for (number, edit) in edits.iter().enumerate() {
-            let outcome = planner.plan(edit).map_err(|why| Refused { edit: number, why })?;
+            let outcome = planner.plan(edit).map_err(|why| Refused {
+                edit: number,
+                why: Box::new(why),
+            })?;
             outcomes.push(outcome);
         }
         Ok(Self {
@@ -366,7 +369,7 @@ struct Planner<'a, D, R> {
     rng: &'a mut R,
     writes: Vec<Write>,
     /// The order of rows, made when the first edit asks for it: most lists of edits only write cells.
-    lane: Option<Lane<RowId>>,
+    lane: Option<Lane<'a, RowId>>,
     /// Rows that are new, deleted, restored or purged, by whether they are live; none for a purged one.
     rows: HashMap<RowId, Option<bool>>,
     /// How many rows blocks hold, where that differs from the index.

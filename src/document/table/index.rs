@@ -45,6 +45,13 @@ enum Role {
     Row(RowId),
 }
 
+#[derive(Debug, Clone)]
+struct Block {
+    object: ObjId,
+    /// How many rows it holds, deleted ones included.
+    rows: usize,
+}
+
 /// Rows and columns of a table in their order.
 #[derive(Debug, Clone)]
 pub struct TableIndex {
@@ -54,8 +61,7 @@ pub struct TableIndex {
     rows: Vec<Arc<RowEntry>>,
     live: Vec<Arc<RowEntry>>,
     by_id: HashMap<RowId, Arc<RowEntry>>,
-    /// How many rows each block holds, deleted ones included.
-    blocks: HashMap<Arc<str>, usize>,
+    blocks: HashMap<Arc<str>, Block>,
     roles: HashMap<ObjId, Role>,
     /// The map of columns with all that lies below it, and the title where it is a text object.
     head_objects: HashSet<ObjId>,
@@ -125,6 +131,8 @@ impl TableIndex {
                         found.insert(id.clone(), unread(id, object));
                     }
                 }
+                // Most entries are cells.
+                Role::Row(_) if is_cell(&entry.key) => {}
                 Role::Row(id) => {
                     if let Some(row) = found.get_mut(id) {
                         let part = read_field(document, row, &entry.key, &entry.value, || entry.id());
@@ -143,15 +151,18 @@ impl TableIndex {
 
     fn found_block(&mut self, name: &str, value: &ValueRef<'_>, object: impl FnOnce() -> ObjId) {
         if matches!(value, ValueRef::Object(ObjType::Map)) {
-            let name: Arc<str> = name.into();
-            self.blocks.entry(name.clone()).or_default();
-            self.roles.insert(object(), Role::Block(name));
+            self.add_block(name.into(), object());
         }
     }
 
+    fn add_block(&mut self, name: Arc<str>, object: ObjId) {
+        self.roles.insert(object.clone(), Role::Block(name.clone()));
+        self.blocks.insert(name, Block { object, rows: 0 });
+    }
+
     fn count(&mut self, row: &RowId, by: isize) {
-        if let Some(rows) = self.blocks.get_mut(row.block()) {
-            *rows = rows.saturating_add_signed(by);
+        if let Some(block) = self.blocks.get_mut(row.block()) {
+            block.rows = block.rows.saturating_add_signed(by);
         }
     }
 
@@ -210,7 +221,7 @@ impl TableIndex {
 
     /// How many rows a block holds; `None` if there is no such block.
     pub fn block_rows(&self, block: &str) -> Option<usize> {
-        self.blocks.get(block).copied()
+        self.blocks.get(block).map(|block| block.rows)
     }
 }
 
@@ -228,6 +239,11 @@ fn unread(id: RowId, object: ObjId) -> RowEntry {
 fn row_of(block: &str, name: &str, value: &ValueRef<'_>) -> Option<RowId> {
     let id = RowId::parse(name).ok()?;
     (id.block() == block && matches!(value, ValueRef::Object(ObjType::Map))).then_some(id)
+}
+
+/// Keys of cells begin so, and no other key of a row does.
+fn is_cell(name: &str) -> bool {
+    name.starts_with('c')
 }
 
 /// One entry of a row's map; cells are passed over. The object behind the entry, if it is one that the row depends on.

@@ -76,7 +76,7 @@ pub fn orphans(document: &impl ReadDoc, index: &TableIndex) -> Vec<Orphan> {
 fn late_cells(document: &impl ReadDoc, row: &RowId, object: &ObjId, wanted: impl Fn(&ColumnId) -> bool) -> Vec<Orphan> {
     let cell = |entry: automerge::iter::MapRangeItem<'_>| {
         let column = ColumnId::parse(&entry.key).ok().filter(&wanted)?;
-        let cell = cells::read(document, &entry.value, || entry.id()).filter(|cell| !is_nothing(cell))?;
+        let cell = cells::read(document, &entry.value, || entry.id()).filter(|cell| !cell.is_empty())?;
         Some(Orphan {
             row: row.clone(),
             column,
@@ -111,15 +111,7 @@ pub(super) fn was_purged(document: &impl ReadDoc, id: &str) -> bool {
 
 /// True if nothing is left in a cell but, at most, an empty object.
 pub(super) fn is_purged_cell(document: &impl ReadDoc, row: &ObjId, column: &ColumnId) -> bool {
-    cells::stored(document, row, column).is_none_or(|cell| is_nothing(&cell))
-}
-
-fn is_nothing(cell: &Cell) -> bool {
-    match cell {
-        Cell::Ids(ids) => ids.is_empty(),
-        Cell::Value(super::Value::Text(text)) => text.is_empty(),
-        Cell::Value(_) | Cell::Foreign(_) => false,
-    }
+    cells::stored(document, row, column).is_none_or(|cell| cell.is_empty())
 }
 
 pub(super) fn purge_row(

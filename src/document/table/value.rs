@@ -166,11 +166,11 @@ impl Reading {
     /// Reads what lies in the document as the kind wants it. Encodings that say the same are all taken: text as a scalar
     /// or an object, a whole number as an integer, a float or a counter.
     pub fn of(kind: &Kind, options: &[SelectOption], cell: Option<Cell>) -> Self {
-        let Some(cell) = cell else { return Self::Empty };
+        let Some(cell) = cell.filter(|cell| !cell.is_empty()) else {
+            return Self::Empty;
+        };
         let is_option = |id: &String| options.iter().any(|option| option.id == *id);
         let value = match (kind, &cell) {
-            (_, Cell::Ids(ids)) if ids.is_empty() => return Self::Empty,
-            (_, Cell::Value(Value::Text(text))) if text.is_empty() => return Self::Empty,
             (Kind::Text, Cell::Value(Value::Text(text))) => CellValue::Text(text.clone()),
             (Kind::LongText, Cell::Value(Value::Text(text))) => CellValue::LongText(text.clone()),
             (Kind::Number, Cell::Value(Value::Int(number))) => CellValue::Number(Number::Int(*number)),
@@ -217,6 +217,15 @@ impl Reading {
 }
 
 impl Cell {
+    /// A text without letters and a map without ids hold nothing.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Self::Ids(ids) => ids.is_empty(),
+            Self::Value(Value::Text(text)) => text.is_empty(),
+            Self::Value(_) | Self::Foreign(_) => false,
+        }
+    }
+
     /// What the cell holds, whatever its column's kind says.
     pub fn to_json(&self) -> Json {
         match self {

@@ -127,6 +127,15 @@ impl Prepared {
         }
     }
 
+    /// The columns whose cells are compared with each other.
+    fn compared(&self) -> BTreeSet<ColumnId> {
+        let keys = self.group.iter().chain(&self.sort).map(|key| &key.column);
+        let aggregates = self.aggregates.iter().flatten();
+        keys.chain(aggregates.filter_map(|aggregate| aggregate.column.as_ref()))
+            .cloned()
+            .collect()
+    }
+
     /// The columns whose cells are needed.
     fn asked(&self) -> BTreeSet<ColumnId> {
         let mut asked = BTreeSet::new();
@@ -152,7 +161,7 @@ pub fn evaluate(document: &impl ReadDoc, index: &TableIndex, view: &View) -> Eva
             move |column| asked.contains(&column.id)
         })
         .collect();
-    let cells = Cells::read(document, index, &asked);
+    let cells = Cells::read(document, index, &asked, &prepared.compared());
 
     let passes = |row: &usize| {
         let cell = |id: &ColumnId| cells.reading(id, *row);
@@ -219,7 +228,7 @@ struct Cells {
 }
 
 impl Cells {
-    fn read(document: &impl ReadDoc, index: &TableIndex, asked: &[&Column]) -> Self {
+    fn read(document: &impl ReadDoc, index: &TableIndex, asked: &[&Column], compared: &BTreeSet<ColumnId>) -> Self {
         let live = index.live();
         let mut readings: Vec<Vec<Reading>> = asked.iter().map(|_| vec![Reading::Empty; live.len()]).collect();
         let blocks = document.get(ROOT, "blocks").ok().flatten();
@@ -246,7 +255,10 @@ impl Cells {
             }
         }
         let with_keys = asked.iter().zip(readings).map(|(column, readings)| {
-            let keys = readings.iter().map(|reading| SortKey::of(column, reading)).collect();
+            let keys = match compared.contains(&column.id) {
+                true => readings.iter().map(|reading| SortKey::of(column, reading)).collect(),
+                false => Vec::new(),
+            };
             (column.id.clone(), (readings, keys))
         });
         Self {

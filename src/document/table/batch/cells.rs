@@ -59,10 +59,11 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
     /// What the cell holds after the edits planned so far.
     fn current(&self, row: &RowId, column: &ColumnId) -> Option<Cell> {
         if let Some(cell) = self.cells.get(&(row.clone(), column.clone())) {
-            return cell.clone();
+            return cell.clone().filter(|cell| !cell.is_empty());
         }
         let object = &self.index.row(row)?.object;
-        cells::stored(self.document, object, column)
+        // An emptied text or map of ids may be left from when the column was of another kind.
+        cells::stored(self.document, object, column).filter(|cell| !cell.is_empty())
     }
 
     fn increment(&self, row: &RowId, column: &Column, by: i64) -> Result<(CellWrite, Option<Cell>), Refusal> {
@@ -99,7 +100,6 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         let before = match self.current(row, &column.id) {
             None => String::new(),
             Some(Cell::Value(Value::Text(text))) => text,
-            Some(Cell::Ids(ids)) if ids.is_empty() => String::new(),
             Some(other) => return Err(misfit(row, column, &other)),
         };
         let length = before.chars().count();
@@ -158,7 +158,6 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         match self.current(row, &column.id) {
             None => Ok(BTreeSet::new()),
             Some(Cell::Ids(ids)) => Ok(ids),
-            Some(Cell::Value(Value::Text(text))) if text.is_empty() => Ok(BTreeSet::new()),
             Some(other) => Err(misfit(row, column, &other)),
         }
     }
@@ -179,7 +178,7 @@ fn set(column: &Column, row: RowRef, json: &Json) -> Result<(CellWrite, Option<C
         CellValue::MultiSelect(ids) | CellValue::Link(ids) => (CellWrite::Ids(ids.clone()), Some(Cell::Ids(ids))),
         CellValue::LongText(text) => (
             CellWrite::Text(text.clone()),
-            (!text.is_empty()).then(|| Cell::Value(Value::Text(text))),
+            Some(Cell::Value(Value::Text(text))).filter(|cell| !cell.is_empty()),
         ),
         CellValue::Counter(number) => (CellWrite::Counter(number), Some(Cell::Value(Value::Int(number)))),
     })

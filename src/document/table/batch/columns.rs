@@ -222,7 +222,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
             id: column.id.clone(),
             live: column.deleted.is_none(),
         });
-        let mut lane = Lane::new(spots.collect());
+        let mut lane = Lane::short(spots.collect());
         lane.take(taken);
         let placed = lane.insert("columns", at, ids)?.ok_or_else(|| match at {
             Place::Before(id) | Place::After(id) => Refusal::NoColumn(id.clone()),

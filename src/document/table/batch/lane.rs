@@ -20,10 +20,13 @@ pub(super) struct Spot<I> {
 }
 
 /// Items sorted by (order as bytes, id).
-#[derive(Debug, Clone)]
-pub(super) struct Lane<I> {
+pub(super) struct Lane<'a, I> {
     spots: Vec<Spot<I>>,
-    orders: HashMap<I, Arc<str>>,
+    /// The order texts as the list was given. Asked of whoever has them: a map of all rows would take longer to make than
+    /// all else about an insert.
+    given: Box<dyn Fn(&I) -> Option<Arc<str>> + 'a>,
+    /// What has another order by now; none for what was taken out.
+    changed: HashMap<I, Option<Arc<str>>>,
 }
 
 /// Where items go, and what must be written for it.
@@ -34,11 +37,20 @@ pub(super) struct Placed<I> {
     pub keys: Vec<OrderKey>,
 }
 
-impl<I: Clone + Ord + Hash + Display> Lane<I> {
-    /// `spots` must be sorted.
-    pub fn new(spots: Vec<Spot<I>>) -> Self {
-        let orders = spots.iter().map(|spot| (spot.id.clone(), spot.order.clone())).collect();
-        Self { spots, orders }
+impl<'a, I: Clone + Ord + Hash + Display + 'a> Lane<'a, I> {
+    /// `spots` must be sorted; `given` knows the order text of each.
+    pub fn new(spots: Vec<Spot<I>>, given: impl Fn(&I) -> Option<Arc<str>> + 'a) -> Self {
+        Self {
+            spots,
+            given: Box::new(given),
+            changed: HashMap::new(),
+        }
+    }
+
+    /// A list that is short.
+    pub fn short(spots: Vec<Spot<I>>) -> Self {
+        let orders: HashMap<I, Arc<str>> = spots.iter().map(|spot| (spot.id.clone(), spot.order.clone())).collect();
+        Self::new(spots, move |id| orders.get(id).cloned())
     }
 
     /// Puts new items at a place, in the order given. `None` if the place names something that is not in the list.
@@ -51,7 +63,7 @@ impl<I: Clone + Ord + Hash + Display> Lane<I> {
         for (index, key) in placement.rekeyed {
             let spot = &mut self.spots[index];
             spot.order = key.as_str().into();
-            self.orders.insert(spot.id.clone(), spot.order.clone());
+            self.changed.insert(spot.id.clone(), Some(spot.order.clone()));
             rekeyed.push((spot.id.clone(), key));
         }
         let fresh: Vec<_> = ids
@@ -63,8 +75,8 @@ impl<I: Clone + Ord + Hash + Display> Lane<I> {
                 live: true,
             })
             .collect();
-        self.orders
-            .extend(fresh.iter().map(|spot| (spot.id.clone(), spot.order.clone())));
+        self.changed
+            .extend(fresh.iter().map(|spot| (spot.id.clone(), Some(spot.order.clone()))));
         self.spots.splice(at..at, fresh);
         Ok(Some(Placed {
             rekeyed,
@@ -77,7 +89,7 @@ impl<I: Clone + Ord + Hash + Display> Lane<I> {
         for id in ids {
             if let Some(at) = self.at(id) {
                 self.spots.remove(at);
-                self.orders.remove(id);
+                self.changed.insert(id.clone(), None);
             }
         }
     }
@@ -89,9 +101,12 @@ impl<I: Clone + Ord + Hash + Display> Lane<I> {
     }
 
     fn at(&self, id: &I) -> Option<usize> {
-        let order = self.orders.get(id)?;
+        let order = match self.changed.get(id) {
+            Some(order) => order.clone()?,
+            None => (self.given)(id)?,
+        };
         self.spots
-            .binary_search_by(|spot| (&*spot.order, &spot.id).cmp(&(order, id)))
+            .binary_search_by(|spot| (&*spot.order, &spot.id).cmp(&(&*order, id)))
             .ok()
     }
 

@@ -11,7 +11,7 @@ use super::{NewRow, Outcome, Place, Planner, Refusal, RowRef};
 use crate::document::table::cells::row_object;
 use crate::document::table::{BLOCK_ROWS, BlockId, ColumnId, RowId, purge};
 
-impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
+impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
     pub(super) fn insert_rows(&mut self, at: &Place<RowId>, rows: &[NewRow]) -> Result<Outcome, Refusal> {
         let block = self.block_near(at);
         let ids = self.new_ids(block, rows)?;
@@ -185,9 +185,10 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         }
     }
 
-    fn lane(&mut self) -> &mut Lane<RowId> {
+    fn lane(&mut self) -> &mut Lane<'a, RowId> {
+        let index = self.index;
         self.lane.get_or_insert_with(|| {
-            let spots = self.index.rows().iter().map(|row| Spot {
+            let spots = index.rows().iter().map(|row| Spot {
                 order: row.order.clone(),
                 id: row.id.clone(),
                 live: self
@@ -197,7 +198,8 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
                     .flatten()
                     .unwrap_or(row.deleted.is_none()),
             });
-            Lane::new(spots.filter(|spot| self.rows.get(&spot.id) != Some(&None)).collect())
+            let there = spots.filter(|spot| self.rows.get(&spot.id) != Some(&None)).collect();
+            Lane::new(there, |id| index.row(id).map(|row| row.order.clone()))
         })
     }
 }

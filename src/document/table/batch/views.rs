@@ -103,7 +103,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
             id: view.id.clone(),
             live: true,
         });
-        let mut lane = Lane::new(spots.collect());
+        let mut lane = Lane::short(spots.collect());
         let placed = lane.insert("views", at, std::slice::from_ref(id))?;
         let placed = placed.ok_or_else(|| match at {
             Place::Before(id) | Place::After(id) => Refusal::NoView(id.clone()),

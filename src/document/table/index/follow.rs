@@ -10,7 +10,7 @@ use std::sync::Arc;
 use automerge::legacy::{Key, ObjectId};
 use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
 
-use super::{Role, RowEntry, TableIndex, read_field, row_of, unread};
+use super::{Role, RowEntry, TableIndex, is_cell, read_field, row_of, unread};
 use crate::document::crdt::object_id;
 use crate::document::table::{NotATable, RowId, columns, key};
 
@@ -82,9 +82,9 @@ impl TableIndex {
             match self.roles.get(&object) {
                 // A new block; its rows come after it, in this change or a later one.
                 Some(Role::Blocks) if self.blocks.contains_key(name.as_str()) => touched.everything = true,
-                Some(Role::Blocks) => self.add_block(document, &object, name, touched),
+                Some(Role::Blocks) => self.found_new_block(document, &object, name, touched),
                 Some(Role::Block(_)) => touched.rows.extend(RowId::parse(name).ok()),
-                Some(Role::Row(id)) if !name.starts_with('c') => {
+                Some(Role::Row(id)) if !is_cell(name) => {
                     touched.rows.insert(id.clone());
                 }
                 Some(Role::Row(_)) | None => {}
@@ -92,17 +92,15 @@ impl TableIndex {
         }
     }
 
-    fn add_block(&mut self, document: &Automerge, blocks: &ObjId, name: &str, touched: &mut Touched) {
+    fn found_new_block(&mut self, document: &Automerge, blocks: &ObjId, name: &str, touched: &mut Touched) {
         let Some(block) = columns::map(document, blocks, name) else {
             return;
         };
-        let name: Arc<str> = name.into();
-        self.blocks.insert(name.clone(), 0);
         // Rows that stand in it by now: the operations that made them may have been looked through already.
         touched
             .rows
             .extend(document.keys(&block).filter_map(|key| RowId::parse(&key).ok()));
-        self.roles.insert(block, Role::Block(name));
+        self.add_block(name.into(), block);
     }
 
     /// Takes rows out of the lists and puts them back as they are now.
@@ -121,7 +119,8 @@ impl TableIndex {
                     remove(&mut self.live, &old);
                 }
             }
-            if let Some((row, parts)) = read_row(document, id) {
+            let block = self.blocks.get(id.block()).map(|block| &block.object);
+            if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
                 self.count(&row.id, 1);
                 for object in parts.into_iter().chain([row.object.clone()]) {
                     self.roles.insert(object, Role::Row(row.id.clone()));
@@ -155,11 +154,9 @@ fn object_of(object: &ObjectId) -> ObjId {
 }
 
 /// A row and the objects it depends on besides its own.
-fn read_row(document: &Automerge, id: RowId) -> Option<(RowEntry, Vec<ObjId>)> {
-    let blocks = columns::map(document, &ROOT, key::BLOCKS)?;
-    let block = columns::map(document, &blocks, id.block())?;
+fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry, Vec<ObjId>)> {
     let entry = document
-        .map_range(&block, id.as_str().to_owned()..=id.as_str().to_owned())
+        .map_range(block, id.as_str().to_owned()..=id.as_str().to_owned())
         .next()?;
     let id = row_of(id.block(), &entry.key, &entry.value)?;
     let mut row = unread(id, entry.id());
