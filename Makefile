@@ -49,7 +49,12 @@ bench:
 
 # A hundred times kill -9 under load.
 kill: web
-	ROUNDTABLE_KILL_ROUNDS=100 cargo test --test kill -- --nocapture
+	ROUNDTABLE_KILL_ROUNDS=100 cargo test --test durability kill -- --nocapture
+
+# Many more seeds and mutants than the tests take.
+soak:
+	ROUNDTABLE_SIM_SEEDS=20000 cargo test --test simulation -- --nocapture
+	GATE_FUZZ_ROUNDS=4000 cargo test --test gate_fuzz -- --nocapture
 
 lint:
 	cargo fmt --check
