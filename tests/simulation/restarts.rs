@@ -83,7 +83,11 @@ impl World {
                 door: Door::Sync,
             },
         };
-        let place = self.hall.store.try_reserve(need).ok().expect("nothing waits yet");
+        let place = self
+            .hall
+            .store
+            .try_reserve(need)
+            .unwrap_or_else(|why| panic!("nothing waits yet: {why:?}"));
         trace!("step {}: {hash:?} lies spoilt in the store", self.hall.step);
         self.hall.store.append(
             place,

@@ -271,7 +271,8 @@ impl World {
             };
             loop {
                 let door = self.server.doors.get_mut(&connection).expect("it is connected");
-                let Some((_, frame)) = door.down.pop_front_if(|(at, _)| *at <= self.hall.step) else {
+                let due = door.down.front().is_some_and(|(at, _)| *at <= self.hall.step);
+                let Some((_, frame)) = due.then(|| door.down.pop_front()).flatten() else {
                     break;
                 };
                 let client = &mut self.clients[index];
