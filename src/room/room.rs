@@ -191,6 +191,11 @@ impl Room {
         self.log().end()
     }
 
+    /// How many changes wait for others that they build on. Waits for the lock of the document.
+    pub fn kept_aside(&self) -> usize {
+        self.slot().aside.len()
+    }
+
     /// The heads at the durable position.
     pub fn durable_heads(&self) -> Heads {
         self.log().durable_heads()

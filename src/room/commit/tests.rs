@@ -71,7 +71,7 @@ impl Scene {
     }
 
     fn aside(&self) -> usize {
-        self.room.slot().aside.len()
+        self.room.kept_aside()
     }
 }
 
