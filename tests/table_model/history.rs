@@ -116,17 +116,19 @@ fn step(replica: &mut Replica, ledger: &mut Ledger, undo: &mut Done) -> usize {
     if replica.rng.random_bool(0.02) {
         refuse(replica, &batch.edits);
     }
-    let marks_before: Vec<_> = batch.marks.iter().map(|marked| marks(replica, marked)).collect();
+    let marks_before: Vec<_> = batch.marks.iter().map(|(marked, _)| marks(replica, marked)).collect();
     let outcomes = replica
         .edit(&batch.edits)
         .unwrap_or_else(|refused| panic!("{refused} in {:?}", batch.edits));
 
-    for (marked, before) in batch.marks.iter().zip(marks_before) {
+    for ((marked, deleted), before) in batch.marks.iter().zip(marks_before) {
         let name = match marked {
             Marked::Row(row) => row.as_str(),
             Marked::Column(column) => column.as_str(),
         };
-        ledger.marked(name, before, marks(replica, marked));
+        let after = marks(replica, marked);
+        assert_eq!(!after.is_empty(), *deleted, "whether {name} is deleted");
+        ledger.marked(name, before, after);
     }
     for outcome in &outcomes {
         match outcome {
