@@ -54,7 +54,7 @@ impl Batch {
     fn try_to_add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
         match replica.rng.random_range(0..100) {
             0..8 => self.insert(replica, ledger, 1, 3),
-            8..9 => self.insert(replica, ledger, 15, 40),
+            8..9 => self.insert(replica, ledger, 10, 25),
             9..17 => self.move_rows(replica),
             17..23 => self.delete_rows(replica),
             23..29 => self.restore_rows(replica),
@@ -82,7 +82,7 @@ impl Batch {
         for number in 0..count {
             let mut row = NewRow::default();
             for (column, kind, _) in &columns {
-                if replica.rng.random_bool(0.3) {
+                if replica.rng.random_bool(0.25) {
                     let value = random_value(replica, ledger, kind, column);
                     if !value.is_null() {
                         self.new_cells
@@ -156,7 +156,7 @@ impl Batch {
         let rows: Vec<RowId> = live[from..].iter().take(12).map(|row| row.id.clone()).collect();
         for row in rows {
             for (column, kind, _) in &columns {
-                if self.cells.len() < 60 {
+                if self.cells.len() < 40 {
                     let value = random_value(replica, ledger, kind, column);
                     self.set(replica, (row.clone(), column.clone()), value);
                 }
@@ -208,7 +208,7 @@ impl Batch {
             .chain(text[at + delete..].iter().copied())
             .collect();
         // The whole text instead, as a front end without a sense for letters sends it.
-        let edit = match replica.rng.random_bool(0.3) {
+        let edit = match replica.rng.random_bool(0.25) {
             true => CellEdit::Set(json!(meant)),
             false => CellEdit::Splice { at, delete, insert },
         };
