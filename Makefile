@@ -1,6 +1,6 @@
 # Everything a fresh machine with Rust, Node and apt needs: `make run` and `make test`.
 
-.PHONY: run web build test test-rust test-clients test-browser bench kill soak lint clean chromium
+.PHONY: run web build test test-rust test-page test-clients test-browser bench kill soak lint clean chromium
 
 NPM_CI = npm ci --no-audit --no-fund --ignore-scripts
 BIN = $(CURDIR)/target/debug/roundtable
@@ -20,10 +20,13 @@ build: web
 	cargo build
 
 # Runs every test. What a suite needs is installed by its own target.
-test: test-rust test-clients test-browser
+test: test-rust test-page test-clients test-browser
 
 test-rust: web
 	cargo test
+
+test-page: web
+	cd web-demo && npm test
 
 test-clients: build tests/clients/node_modules/.package-lock.json
 	cd tests/clients && ROUNDTABLE_BIN=$(BIN) npm test
@@ -39,13 +42,19 @@ chromium:
 		if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends chromium; \
 		else sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium; fi; }
 
-# Figures for docs/benchmarks.md.
+# The figures of docs/benchmarks.md, in a few minutes once everything is built.
 bench:
 	cargo bench
+	cargo test --test economy -- --nocapture
 
 # A hundred times kill -9 under load.
 kill: web
-	ROUNDTABLE_KILL_ROUNDS=100 cargo test --test kill -- --nocapture
+	ROUNDTABLE_KILL_ROUNDS=100 cargo test --test durability kill -- --nocapture
+
+# Many more seeds and mutants than the tests take.
+soak:
+	ROUNDTABLE_SIM_SEEDS=20000 cargo test --test simulation -- --nocapture
+	GATE_FUZZ_ROUNDS=4000 cargo test --test gate_fuzz -- --nocapture
 
 lint:
 	cargo fmt --check

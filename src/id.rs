@@ -3,6 +3,7 @@
 //! Every name is parsed once, at the edge, and is a type of its own from there on, so that a peer cannot stand where a
 //! document belongs. All of them are cheap to clone and bounded in length, since peers send them.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -62,6 +63,13 @@ impl DocumentId {
     /// The address a person passes on: `automerge:<id>`.
     pub fn url(&self) -> String {
         format!("automerge:{}", self.0)
+    }
+}
+
+/// Maps keyed by id are asked with the text of a message, whose checksum need not be computed again.
+impl Borrow<str> for DocumentId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

@@ -1,7 +1,7 @@
 //! Roundtable: a collaboration server for tables and documents.
 //!
-//! Every table or document is an Automerge CRDT, kept in sled, live in a room. Doors lead to it (today the sync door, for
-//! the unmodified automerge-repo client), and an edit through any of them reaches everyone at the others.
+//! Every table or document is an Automerge CRDT, kept in sled, live in a room. Doors lead to it (the sync door, for the
+//! unmodified automerge-repo client, and REST), and an edit through any of them reaches everyone at the others.
 //!
 //! # The one idea
 //!

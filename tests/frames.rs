@@ -201,17 +201,17 @@ fn peeking_tells_whose_ephemeral_it_is_and_nothing_of_other_frames() {
         name, frame, decoded, ..
     } in recorded()
     {
-        let peeked = peek_ephemeral(&frame).map(|peek| json!([peek.sender, peek.session]));
+        let found = Found::find(&frame).unwrap();
+        let peeked = found.ephemeral().map(|peek| json!([peek.sender, peek.session]));
         let expected = (decoded["type"] == "ephemeral").then(|| json!([decoded["senderId"], decoded["sessionId"]]));
         assert_eq!(peeked, expected, "{name}");
     }
-    assert_eq!(peek_ephemeral(&[0xff]), None);
 }
 
 /// Does with bytes whatever the server might, and expects it to end well.
 fn endure(bytes: &[u8]) -> bool {
     let whole = Bytes::copy_from_slice(bytes);
-    let _ = peek_ephemeral(bytes);
+    let _ = Found::find(&whole).map(|found| found.ephemeral().is_some());
     let Ok(message) = Message::decode(&whole) else {
         return false;
     };

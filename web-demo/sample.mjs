@@ -5,7 +5,7 @@
 import { readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
 
-const HEADER = ["Date", "Precipitation (mm)", "High (°C)", "Low (°C)", "Wind", "Weather", "Checked", "Note"]
+const HEADER = ["Date", "Precipitation (mm)", "High (°C)", "Low (°C)", "Wind (m/s)", "Weather", "Checked", "Note"]
 
 export async function writeSample(here, dist) {
   const csv = await readFile(path.join(here, "node_modules/vega-datasets/data/seattle-weather.csv"), "utf8")

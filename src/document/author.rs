@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Door {
     /// The automerge-repo protocol at `/sync`.
     Sync,
+    /// HTTP at `/v1`.
+    Rest,
     /// The server itself: the sample table.
     Server,
 }

@@ -11,18 +11,19 @@
 mod apply;
 pub mod bytes;
 pub mod columns;
-mod draft;
+mod edit;
 mod load;
 mod lookup;
 mod split;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use automerge::{ActorId, Automerge, Change, ChangeHash, ExpandedChange, ObjType, ReadDoc, legacy};
 
-pub use apply::Poisoned;
-pub use draft::{Draft, DraftError};
+pub use apply::{MAX_TEXT_BATCH, Poisoned};
+pub use edit::EditFailed;
 pub use load::{LoadError, Loaded, QuarantineReason, Quarantined};
 pub use lookup::{Action, OpFacts};
 
@@ -46,6 +47,8 @@ pub struct Document {
     lookup: lookup::Lookup,
     split: split::SplitState,
     poisoned: bool,
+    /// Operations gone over by trials on copies since the last message began.
+    trial_ops: AtomicU64,
 }
 
 impl Document {
@@ -79,6 +82,7 @@ impl Document {
             lookup: lookup::Lookup::default(),
             split: split::SplitState::default(),
             poisoned: false,
+            trial_ops: AtomicU64::new(0),
         }
     }
 
@@ -119,6 +123,16 @@ impl Document {
         self.automerge.stats().num_ops
     }
 
+    /// A new message begins: its changes have trials of their own.
+    pub fn begin_message(&mut self) {
+        *self.trial_ops.get_mut() = 0;
+    }
+
+    /// The operations that trials on copies have gone over since the message began.
+    pub fn trial_ops(&self) -> u64 {
+        self.trial_ops.load(Ordering::Relaxed)
+    }
+
     /// True once a call failed; such a document takes no more changes.
     pub fn is_poisoned(&self) -> bool {
         self.poisoned
@@ -147,12 +161,6 @@ impl Document {
     /// What operation `id` of the document is; `None` if there is none of this id.
     pub fn op(&self, id: &legacy::OpId) -> Option<OpFacts> {
         self.lookup.op(&self.automerge, id)
-    }
-
-    /// Begins edits of the server's own. They are made on a copy, so that what comes out are ordinary changes which go
-    /// through the gate and are applied like everybody's.
-    pub fn draft(&self) -> Draft {
-        Draft::on(self.automerge.clone())
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Audience {
     document: DocumentId,
     sessions: Arc<OwnSessions>,
     present: HashMap<ConnectionId, Present>,
+    /// The newest connection of each peer.
+    by_peer: HashMap<PeerId, ConnectionId>,
     roster: Roster,
     gossip: Gossip,
     /// Reports that wait for a position, the newest of each storage.
@@ -89,6 +91,7 @@ impl Audience {
             document,
             sessions,
             present: HashMap::new(),
+            by_peer: HashMap::new(),
             roster: Roster::new(presence),
             gossip: Gossip::new(&gossip),
             reports: HashMap::new(),
@@ -109,12 +112,10 @@ impl Audience {
     /// that one carried stay where they are.
     pub fn enter(&mut self, peer: PeerId, mark: Arc<Mark>) {
         let connection = mark.inbox().connection();
-        if let Some((older, _)) = self
-            .present
-            .iter()
-            .find(|(id, present)| present.peer == peer && **id != connection)
+        if let Some(older) = self.by_peer.insert(peer.clone(), connection)
+            && older != connection
         {
-            self.roster.moved(*older, connection);
+            self.roster.moved(older, connection);
         }
         self.present.insert(
             connection,
@@ -126,9 +127,17 @@ impl Audience {
         );
     }
 
+    pub fn has(&self, connection: ConnectionId) -> bool {
+        self.present.contains_key(&connection)
+    }
+
     /// A connection has left; the people who were heard over it have gone with it.
     pub fn leave(&mut self, connection: ConnectionId, now: Instant) {
-        self.present.remove(&connection);
+        if let Some(present) = self.present.remove(&connection)
+            && self.by_peer.get(&present.peer) == Some(&connection)
+        {
+            self.by_peer.remove(&present.peer);
+        }
         self.followers.remove(&connection);
         let gone = self.roster.disconnected(now, connection);
         self.say_goodbye(gone);
@@ -262,10 +271,5 @@ impl Audience {
         let news = self.gossip.since(*seen, followed);
         *seen = self.gossip.version();
         news
-    }
-
-    /// What is known of these storages now.
-    pub fn news_about(&self, storages: &[StorageId]) -> Vec<(StorageId, RemoteHeads)> {
-        self.gossip.about(storages)
     }
 }

@@ -3,21 +3,19 @@
 //! Everything here happens under the lock of the document, so that changes reach the log, the queue of the committer and
 //! the document in one order. Nothing is told to anybody before the committer calls back.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use automerge::{Change, ChangeHash};
-use bytes::Bytes;
+use automerge::ChangeHash;
 
 use super::room::{Live, NotAwake, Room, Slot};
+use super::run::Run;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
 use crate::store::{Append, Place, StoredChange};
-use crate::sync::aside::Kept;
-use crate::sync::gate::{self, Admission, Offered, Refusal};
-use crate::sync::log::Heads;
+use crate::sync::gate::{Offered, Refusal};
 
 /// Who offers the changes of a commit.
 #[derive(Debug, Clone)]
@@ -33,11 +31,14 @@ pub struct Commit {
     pub committed: usize,
     /// Changes kept aside, since something before them is missing.
     pub aside: usize,
-    /// Changes refused, and why. Their sender goes deaf.
+    /// Changes that there was no room to keep aside.
+    pub turned_away: usize,
+    /// Changes of the writer refused, and why. It goes deaf.
     pub refused: Vec<(Option<ChangeHash>, Refusal)>,
-    /// A change was offered that is set aside for good. Its sender is quarantined.
+    /// The writer offered a change that is set aside for good. It is quarantined.
     pub quarantined: bool,
-    /// Connections to close, so that they send again what could not be kept aside.
+    /// Connections to close, so that they send again what could not be kept aside, or had to be dropped. What was at
+    /// fault is then refused to the one who sent it, not to the one whose change released it.
     pub send_again: HashSet<ConnectionId>,
     /// The position that contains everything committed.
     pub end: u64,
@@ -46,7 +47,12 @@ pub struct Commit {
 impl Commit {
     /// Whether everything offered is in the document.
     pub fn took_all(&self) -> bool {
-        self.aside == 0 && self.refused.is_empty() && !self.quarantined && self.send_again.is_empty()
+        self.aside == 0 && self.turned_away == 0 && !self.stops_hearing()
+    }
+
+    /// Whether nothing more is taken from the writer.
+    pub fn stops_hearing(&self) -> bool {
+        !self.refused.is_empty() || self.quarantined
     }
 }
 
@@ -62,6 +68,7 @@ impl Room {
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let mut slot = self.slot();
         slot.last_use = now;
+        self.forget_gone(&mut slot);
         let started = Instant::now();
         let Slot {
             live: Live::Awake(document),
@@ -70,183 +77,45 @@ impl Room {
         else {
             return Err((NotAwake, place, offered));
         };
-        let heads = document.heads();
-        let mut run = Run {
-            room: self,
-            writer,
-            commit: Commit::default(),
-            heads,
-            stored: Vec::new(),
-            refused: HashSet::new(),
-        };
+        document.begin_message();
+        let mut run = Run::new(self, writer, document.heads());
         let poisoned = run.take_all(offered, &mut slot);
-        let Run { mut commit, stored, .. } = run;
+        run.forget_writer(&mut slot.aside);
+        let (mut commit, stored) = run.into_parts();
         commit.end = self.log().end();
         if !stored.is_empty() {
             let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
             self.commit_micros.store(micros, Ordering::Relaxed);
         }
-        slot.tail_changes += stored.len();
-        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
-        if !stored.is_empty() {
-            let (room, end) = (self.clone(), commit.end);
-            let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
-            self.store.append(
-                place,
-                Append {
-                    document: self.id.clone(),
-                    changes: stored,
-                    flushed,
-                },
-            );
-        }
+        self.queue(&mut slot, place, stored, commit.end);
         if poisoned {
             self.throw_away(&mut slot);
             drop(slot);
-            self.audience().mark_all();
+            self.announce();
         }
         Ok(commit)
     }
-}
 
-/// One commit under way.
-struct Run<'a> {
-    room: &'a Room,
-    writer: &'a Writer,
-    commit: Commit,
-    heads: Vec<ChangeHash>,
-    stored: Vec<StoredChange>,
-    refused: HashSet<ChangeHash>,
-}
-
-impl Run<'_> {
-    /// Takes one change after the other; each may release others that were kept aside. True if the document is poisoned.
-    fn take_all(&mut self, offered: Vec<Offered>, slot: &mut Slot) -> bool {
-        let mut arriving: VecDeque<Kept> = VecDeque::with_capacity(offered.len());
-        for offer in offered {
-            match offer {
-                Offered::Change(change) => arriving.push_back(Kept {
-                    bytes: Bytes::copy_from_slice(change.raw_bytes()),
-                    change: *change,
-                    author: self.writer.author.clone(),
-                    from: self.writer.connection,
-                }),
-                Offered::Refused { hash, why } => {
-                    self.refused.extend(hash);
-                    self.commit.refused.push((hash, why));
-                }
-            }
+    /// Queues what was applied and logged for the disk, up to the position `end`.
+    pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, stored: Vec<StoredChange>, end: u64) {
+        if stored.is_empty() {
+            return;
         }
-        while let Some(arrival) = arriving.pop_front() {
-            match self.take(arrival, slot) {
-                Ok(Some(committed)) => {
-                    let Live::Awake(document) = &slot.live else {
-                        unreachable!("the lock is held")
-                    };
-                    for released in slot
-                        .aside
-                        .released_by(&committed, |dep| document.has(dep))
-                        .into_iter()
-                        .rev()
-                    {
-                        arriving.push_front(released);
-                    }
-                }
-                Ok(None) => {}
-                Err(Poisoned) => return true,
-            }
-        }
-        false
-    }
-
-    /// Gate, apply, append for one change. Returns its hash if it is in the document now.
-    fn take(&mut self, arrival: Kept, slot: &mut Slot) -> Result<Option<ChangeHash>, Poisoned> {
-        let Slot {
-            live: Live::Awake(document),
-            aside,
-            quarantined,
-            ..
-        } = slot
-        else {
-            unreachable!("the lock is held")
-        };
-        let hash = arrival.change.hash();
-        if quarantined.contains(&hash) || arrival.change.deps().iter().any(|dep| quarantined.contains(dep)) {
-            self.commit.quarantined = true;
-            return Ok(None);
-        }
-        if let Some(dep) = arrival.change.deps().iter().find(|dep| self.refused.contains(*dep)) {
-            let why = Refusal::BuildsOnRefused(*dep);
-            self.refuse(hash, why, aside);
-            return Ok(None);
-        }
-        match gate::admit(document, &arrival.change, &self.room.limits.gate) {
-            Admission::Known => Ok(None),
-            Admission::Aside { .. } => {
-                match aside.keep(arrival) {
-                    Ok(()) => self.commit.aside += 1,
-                    Err(kept) => self.commit.send_again.extend(kept.from),
-                }
-                Ok(None)
-            }
-            Admission::Refused(why) => {
-                self.refuse(hash, why, aside);
-                Ok(None)
-            }
-            Admission::Ready => match document.apply(std::slice::from_ref(&arrival.change)) {
-                Ok(()) => {
-                    self.append(hash, arrival);
-                    Ok(Some(hash))
-                }
-                Err(poison) => {
-                    tracing::error!(document = %self.room.id, change = %hash, %poison, "a change made the library panic");
-                    quarantined.insert(hash);
-                    self.commit.quarantined = true;
-                    Err(Poisoned)
-                }
+        slot.tail_changes += stored.len();
+        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
+        let room = self.clone();
+        let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
+        let document = self.id.clone();
+        self.store.append(
+            place,
+            Append {
+                document,
+                changes: stored,
+                flushed,
             },
-        }
-    }
-
-    fn refuse(&mut self, hash: ChangeHash, why: Refusal, aside: &mut crate::sync::aside::Aside) {
-        self.refused.insert(hash);
-        self.refused
-            .extend(aside.drop_dependants(&hash).iter().map(|kept| kept.change.hash()));
-        self.commit.refused.push((Some(hash), why));
-    }
-
-    fn append(&mut self, hash: ChangeHash, arrival: Kept) {
-        let Kept {
-            change,
-            bytes,
-            author,
-            from,
-        } = arrival;
-        self.heads = heads_with(&self.heads, &change);
-        let heads: Heads = self.heads.as_slice().into();
-        let number = self.room.log().append(hash, bytes.clone(), heads, from);
-        self.stored.push(StoredChange {
-            number,
-            hash: hash.0,
-            bytes,
-            author,
-        });
-        self.commit.committed += 1;
+        );
     }
 }
 
-/// The document can no longer be used.
-struct Poisoned;
-
-/// The heads behind a change: it takes the place of what it builds on.
-fn heads_with(heads: &[ChangeHash], change: &Change) -> Vec<ChangeHash> {
-    let mut heads: Vec<ChangeHash> = heads
-        .iter()
-        .filter(|head| !change.deps().contains(head))
-        .copied()
-        .collect();
-    let hash = change.hash();
-    let at = heads.partition_point(|head| *head < hash);
-    heads.insert(at, hash);
-    heads
-}
+#[cfg(test)]
+mod tests;

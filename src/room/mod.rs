@@ -3,13 +3,17 @@
 pub mod audience;
 mod commit;
 mod compact;
+mod edit;
 pub mod inbox;
 #[allow(clippy::module_inception)]
 pub mod room;
 pub mod rooms;
+mod run;
 mod sleep;
 
 pub use commit::{Commit, Writer};
+pub use compact::SteppedCompaction;
+pub use edit::{EditError, Edited};
 pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
 pub use sleep::Waking;

@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 
 use automerge::ChangeHash;
 use bytes::Bytes;
+use tokio::sync::Notify;
 
 use super::audience::{Audience, AudienceLimits};
 use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
-use crate::store::Store;
+use crate::store::{Status, Store};
 use crate::sync::aside::{Aside, AsideLimits};
 use crate::sync::bindings::OwnSessions;
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
@@ -79,9 +80,13 @@ pub(super) struct Slot {
     pub opened: bool,
     /// Whether the store may hold more than became durable here: after a failed flush.
     pub rolled_back: bool,
+    /// The document of before a failed flush, with more in it than is durable. See [`Room::wake`].
+    pub remains: Option<Box<Document>>,
     pub aside: Aside,
     /// Changes that made the library panic, here or at load.
     pub quarantined: HashSet<ChangeHash>,
+    /// A run of changes made the library panic: they are applied one by one from then on, to find the one at fault.
+    pub singly: bool,
     /// A copy for catching up, good until the next commit.
     pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
     pub last_use: Instant,
@@ -90,6 +95,8 @@ pub(super) struct Slot {
     pub tail_bytes: usize,
     pub snapshot_bytes: usize,
     pub compacting: bool,
+    /// Not before then: the last try failed.
+    pub compact_after: Instant,
 }
 
 pub struct Room {
@@ -98,8 +105,12 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// Something was flushed, rolled back or woken: for those who wait without being part of the audience.
+    pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
     pub(super) commit_micros: AtomicU64,
+    /// Connections that left while the slot was in use. A leaf.
+    pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
     pub(super) log: Mutex<ChangeLog>,
     pub(super) audience: Mutex<Audience>,
@@ -121,21 +132,26 @@ impl Room {
             live: Live::Asleep,
             opened: false,
             rolled_back: false,
+            remains: None,
             aside: Aside::new(limits.aside.clone()),
             quarantined: HashSet::new(),
+            singly: false,
             replica: None,
             last_use: now,
             tail_changes: 0,
             tail_bytes: 0,
             snapshot_bytes: 0,
             compacting: false,
+            compact_after: now,
         };
         Arc::new(Self {
             log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
+            gone: Mutex::default(),
             id,
             store,
             limits,
@@ -158,6 +174,11 @@ impl Room {
     /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
     pub fn exists(&self) -> bool {
         self.log().durable() > 0
+    }
+
+    /// Whether no change is taken until the process starts anew: the store has failed.
+    pub fn is_read_only(&self) -> bool {
+        matches!(self.store.status(), Status::ReadOnly(_))
     }
 
     /// The position up to which everything may be shown.
@@ -204,8 +225,8 @@ impl Room {
         };
         let mut replica = replica.lock().unwrap_or_else(PoisonError::into_inner);
         // Lock order: the replica's comes before the slot's, and nobody who holds the slot's waits for a replica.
-        Ok(work.run(&mut replica, |hash, replica| {
-            self.slot().aside.missing_below(hash, |dep| replica.has(dep))
+        Ok(work.run(&mut replica, |need, replica| {
+            self.slot().aside.missing_for(need, |dep| replica.has(dep))
         }))
     }
 
@@ -234,13 +255,40 @@ impl Room {
             self.roll_back();
         }
         let durable = self.durable();
-        let mut audience = self.audience();
-        audience.believe_reports(durable);
-        audience.mark_all();
+        self.audience().believe_reports(durable);
+        self.announce();
     }
 
-    /// The store failed: the document holds what will never be durable. It is thrown away and loaded again, up to the
-    /// last durable change; the engine may serve the failed batch from memory, so that everything above is ignored.
+    /// Tells everybody that there is something to look at.
+    pub(super) fn announce(&self) {
+        self.audience().mark_all();
+        self.moved.notify_waiters();
+    }
+
+    /// Waits until what `look` looks at has come to a result. Looks again whenever something is flushed, rolled back or woken.
+    pub async fn until<T>(&self, mut look: impl FnMut(&Self) -> Option<T>) -> T {
+        loop {
+            let moved = self.moved.notified();
+            let mut moved = std::pin::pin!(moved);
+            // Subscribed before looking, so that what happens between the two is not missed (lost wakeup).
+            moved.as_mut().enable();
+            if let Some(result) = look(self) {
+                return result;
+            }
+            moved.await;
+        }
+    }
+
+    /// Waits until everything up to `position` may be shown. False if it was rolled back instead.
+    pub async fn until_durable(&self, position: u64, epoch: u64) -> bool {
+        self.until(|room| match room.durable() >= position {
+            true => Some(true),
+            false => (room.epoch() != epoch).then_some(false),
+        })
+        .await
+    }
+
+    /// The store failed: the document holds what will never be durable. It is taken back to the last durable change.
     fn roll_back(&self) {
         let mut slot = self.slot();
         let mut log = self.log();
@@ -250,6 +298,9 @@ impl Room {
         log.roll_back();
         slot.rolled_back = true;
         slot.aside.discard();
+        if let Live::Awake(document) = std::mem::replace(&mut slot.live, Live::Asleep) {
+            slot.remains = Some(document);
+        }
         self.throw_away(&mut slot);
         tracing::error!(document = %self.id, durable = log.durable(), "the store failed; unsaved changes were rolled back");
     }
@@ -259,6 +310,33 @@ impl Room {
         slot.live = Live::Asleep;
         slot.replica = None;
         self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// The slot, if nobody works in it just now.
+    pub(super) fn slot_if_free(&self) -> Option<MutexGuard<'_, Slot>> {
+        match self.slot.try_lock() {
+            Err(TryLockError::WouldBlock) => None,
+            Ok(slot) => Some(slot),
+            Err(TryLockError::Poisoned(_)) => Some(self.slot()),
+        }
+    }
+
+    /// Drops what a connection that is gone had sent ahead of its dependencies. While somebody works in the slot it is only
+    /// noted: the next one to come does it.
+    pub(super) fn forget(&self, connection: ConnectionId) {
+        self.gone
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(connection);
+        if let Some(mut slot) = self.slot_if_free() {
+            self.forget_gone(&mut slot);
+        }
+    }
+
+    pub(super) fn forget_gone(&self, slot: &mut Slot) {
+        for connection in self.gone.lock().unwrap_or_else(PoisonError::into_inner).drain(..) {
+            slot.aside.forget(connection);
+        }
     }
 
     /// The lock of the document. After a panic under it nobody knows what the document holds: the room is given up until

@@ -99,12 +99,14 @@ impl Rooms {
     /// The connection leaves. A room in which nothing was ever stored goes with its last connection.
     pub fn leave(&self, room: Arc<Room>, connection: ConnectionId, now: Instant) {
         room.audience().leave(connection, now);
+        room.forget(connection);
         let id = room.id().clone();
         drop(room);
         let mut rooms = self.rooms();
         if let Some(room) = rooms.get(&id)
-            && room.is_empty()
+            // Asked in this order: whoever works in the room has a hold of it, and its lock is not waited for here.
             && Self::is_unused(room)
+            && room.is_empty()
         {
             rooms.remove(&id);
         }
@@ -123,6 +125,8 @@ impl Rooms {
             match room.sleep_if_quiet(now) {
                 true if room.audience().is_empty() => asleep.push(room.id().clone()),
                 true => {}
+                // Nobody has the document and nobody waits for it any more.
+                false if room.is_empty() && room.audience().is_empty() => asleep.push(room.id().clone()),
                 false => swept.awake += 1,
             }
         }
@@ -130,7 +134,7 @@ impl Rooms {
         for id in asleep {
             if rooms
                 .get(&id)
-                .is_some_and(|room| room.may_close() && Self::is_unused(room))
+                .is_some_and(|room| (room.may_close() || room.is_empty()) && Self::is_unused(room))
             {
                 rooms.remove(&id);
                 swept.open -= 1;
@@ -140,9 +144,9 @@ impl Rooms {
     }
 
     /// The rooms whose changes should be folded into a snapshot.
-    pub fn due_for_compaction(&self) -> Vec<Arc<Room>> {
+    pub fn due_for_compaction(&self, now: Instant) -> Vec<Arc<Room>> {
         let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
-        all.into_iter().filter(|room| room.is_due_for_compaction()).collect()
+        all.into_iter().filter(|room| room.is_due_for_compaction(now)).collect()
     }
 
     /// Nobody is in the room and nobody has a hold of it: called under the lock of the map, which gives out holds.

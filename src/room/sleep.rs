@@ -10,7 +10,6 @@ use automerge::ActorId;
 
 use super::room::{Live, Room};
 use crate::document::crdt::{Document, Loaded};
-use crate::store::Stored;
 use crate::sync::log::{ChangeLog, Heads};
 
 /// A document that could not be loaded is tried again after this long.
@@ -27,10 +26,22 @@ pub enum Waking {
     Failed(String),
 }
 
+/// How far a document that was loaded goes, and how it lies in the store.
+#[derive(Default)]
+struct Extent {
+    number: u64,
+    tail_changes: usize,
+    tail_bytes: usize,
+    snapshot_bytes: usize,
+}
+
 impl Room {
     /// Asks for the document. Exactly one caller is told [`Waking::Begun`].
     pub fn begin_wake(&self, now: Instant) -> Waking {
-        let mut slot = self.slot();
+        // Whoever works in the slot has found the document awake; the runtime does not wait for it to finish.
+        let Some(mut slot) = self.slot_if_free() else {
+            return Waking::Awake;
+        };
         slot.last_use = now;
         match &slot.live {
             Live::Awake(_) => return Waking::Awake,
@@ -49,22 +60,33 @@ impl Room {
         Waking::Begun
     }
 
+    /// Whether asking for the document has a better chance now: nobody is loading it and the disk has caught up.
+    pub fn is_settled(&self) -> bool {
+        let slot = self.slot();
+        let log = self.log();
+        !matches!(slot.live, Live::Loading) && (matches!(slot.live, Live::Awake(_)) || log.durable() == log.end())
+    }
+
     /// Loads the document with a fresh author, and marks everybody. Heavy.
     pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
-        let upto = {
-            let slot = self.slot();
-            slot.opened.then(|| self.log().durable())
+        let (upto, remains) = {
+            let mut slot = self.slot();
+            (slot.opened.then(|| self.log().durable()), slot.remains.take())
         };
-        let loaded = catch_unwind(AssertUnwindSafe(|| self.load(actor, upto)))
-            .unwrap_or_else(|_| Err("loading the document panicked".into()));
+        let load = || match remains {
+            Some(document) => self.take_back(actor, &document),
+            None => self.load(actor, upto),
+        };
+        let loaded =
+            catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|_| Err("loading the document panicked".into()));
         {
             let mut slot = self.slot();
             match loaded {
                 Ok((loaded, stored)) => {
-                    slot.tail_changes = stored.as_ref().map_or(0, |stored| stored.tail.len());
-                    slot.tail_bytes = stored.as_ref().map_or(0, |stored| stored.tail_bytes());
-                    slot.snapshot_bytes = stored.as_ref().map_or(0, |stored| stored.snapshot_bytes());
-                    let number = stored.map_or(0, |stored| stored.last_number);
+                    slot.tail_changes = stored.tail_changes;
+                    slot.tail_bytes = stored.tail_bytes;
+                    slot.snapshot_bytes = stored.snapshot_bytes;
+                    let number = stored.number;
                     for set_aside in &loaded.quarantined {
                         tracing::error!(document = %self.id, change = ?set_aside.hash, reason = %set_aside.reason,
                             "a stored change could not be loaded and was set aside");
@@ -82,23 +104,48 @@ impl Room {
                 }
             }
         }
-        self.audience().mark_all();
+        self.announce();
     }
 
-    fn load(&self, actor: ActorId, upto: Option<u64>) -> Result<(Loaded, Option<Stored>), String> {
+    /// Makes the document as it was at the last durable change out of one that holds more. Nothing is read: sled may fail
+    /// to read, too, once it has failed to write, since a split that broke off is tried again by every reader.
+    fn take_back(&self, actor: ActorId, document: &Document) -> Result<(Loaded, Extent), String> {
+        let (number, heads) = {
+            let log = self.log();
+            (log.durable(), log.durable_heads())
+        };
+        let durable = document.replica().fork_at(&heads).map_err(|error| error.to_string())?;
+        let bytes = durable.save_nocompress();
+        let loaded =
+            Document::load(actor, Some(&bytes), std::iter::empty::<&[u8]>()).map_err(|error| error.to_string())?;
+        // A room that was rolled back is never compacted, so how its changes lie in the store does not matter.
+        let extent = Extent {
+            number,
+            ..Extent::default()
+        };
+        Ok((loaded, extent))
+    }
+
+    fn load(&self, actor: ActorId, upto: Option<u64>) -> Result<(Loaded, Extent), String> {
         match self.store.load(&self.id, upto).map_err(|error| error.to_string())? {
             None => Ok((
                 Loaded {
                     document: Document::empty(actor),
                     quarantined: Vec::new(),
                 },
-                None,
+                Extent::default(),
             )),
             Some(stored) => {
                 let snapshot = stored.snapshot.as_ref().map(|snapshot| &snapshot.bytes[..]);
                 let tail = stored.tail.iter().map(|(_, bytes)| bytes.clone());
                 let loaded = Document::load(actor, snapshot, tail).map_err(|error| error.to_string())?;
-                Ok((loaded, Some(stored)))
+                let extent = Extent {
+                    number: stored.last_number,
+                    tail_changes: stored.tail.len(),
+                    tail_bytes: stored.tail_bytes(),
+                    snapshot_bytes: stored.snapshot_bytes(),
+                };
+                Ok((loaded, extent))
             }
         }
     }
@@ -119,13 +166,22 @@ impl Room {
     /// Unloads the document if nobody touched it for a while and everything is on disk. Returns whether it sleeps now.
     pub fn sleep_if_quiet(&self, now: Instant) -> bool {
         let document = {
-            let mut slot = self.slot();
+            let Some(mut slot) = self.slot_if_free() else {
+                return false;
+            };
+            self.forget_gone(&mut slot);
             if matches!(slot.live, Live::Asleep | Live::Failed { .. }) {
                 return true;
             }
             let mut log = self.log();
             let quiet = now.duration_since(slot.last_use) >= self.limits.sleep_after;
-            if !quiet || !matches!(slot.live, Live::Awake(_)) || log.durable() < log.end() || slot.compacting {
+            // After a rollback the disk may not be readable any more.
+            if slot.rolled_back
+                || !quiet
+                || !matches!(slot.live, Live::Awake(_))
+                || log.durable() < log.end()
+                || slot.compacting
+            {
                 return false;
             }
             log.forget();

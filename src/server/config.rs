@@ -72,6 +72,14 @@ pub struct SyncLimits {
     pub parked_bytes: usize,
     /// Answers being made at once for one connection.
     pub catch_ups: usize,
+    /// The largest frame of an ephemeral message, in bytes; a larger one is ignored.
+    pub ephemeral_bytes: usize,
+    /// Ephemeral messages that wait for one connection; the oldest are dropped.
+    pub lane_messages: usize,
+    /// Their payloads, in bytes; likewise.
+    pub lane_bytes: usize,
+    /// Frames that are no document's and wait for the socket; beyond it the connection is not read.
+    pub replies: usize,
     /// Storage ids whose heads one connection follows.
     pub followed_storages: usize,
     /// A message with more bytes than this is worked on off the runtime.
@@ -91,6 +99,10 @@ impl Default for SyncLimits {
             waiting_bytes: 1 << 20,
             parked_bytes: 8 << 20,
             catch_ups: 4,
+            ephemeral_bytes: 128 << 10,
+            lane_messages: 1_024,
+            lane_bytes: 1 << 20,
+            replies: 1_024,
             followed_storages: 1_000,
             light_bytes: 16 << 10,
         }
@@ -132,11 +144,16 @@ impl Default for SweepTimes {
 pub struct RoomsLimits {
     /// Rooms open at once; a request for one more is answered unavailable.
     pub open: usize,
+    /// Documents being loaded at once; the others wait their turn.
+    pub loads: usize,
 }
 
 impl Default for RoomsLimits {
     fn default() -> Self {
-        Self { open: 500_000 }
+        Self {
+            open: 500_000,
+            loads: 8,
+        }
     }
 }
 
@@ -166,8 +183,18 @@ pub enum ConfigError {
     NoFile(PathBuf),
     #[error("{0:?} is not a setting: write NAME=VALUE, as in sweep.keepalive=20s")]
     NotASetting(String),
-    #[error("the configuration does not hold together: {0}")]
+    #[error("the configuration does not hold together: {}", one_line(&.0.to_string()))]
     Invalid(#[from] Box<figment::Error>),
+}
+
+/// A file that does not parse is shown with its line and a pointer below it; of that the words are kept.
+fn one_line(text: &str) -> String {
+    let is_picture = |line: &str| {
+        line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ')
+            .starts_with('|')
+    };
+    let words: Vec<_> = text.lines().filter(|line| !is_picture(line)).map(str::trim).collect();
+    words.join(", ")
 }
 
 impl Config {

@@ -2,20 +2,19 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use axum::Router;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{ConnectInfo, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde_json::json;
 
 use super::meter::Socket;
+use super::rest::{self, Code, Problem};
 use super::{Server, assets, connection};
-use crate::id::DocumentId;
 use crate::room::inbox::Close;
 
 /// The buffers of one socket, in bytes: the default of 128 KiB each would be most of what a connection costs.
@@ -29,7 +28,7 @@ pub(super) fn routes(server: Arc<Server>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/v1/welcome", get(welcome))
-        .route("/v1/rooms/{document}/presence", get(presence))
+        .merge(rest::routes())
         .fallback(get(asset))
         .with_state(server)
 }
@@ -71,11 +70,7 @@ async fn sync(
         .max_message_size(limits.message_bytes)
         .max_frame_size(limits.message_bytes)
         .on_upgrade(async move |mut websocket| match server.connected(socket.meter) {
-            Some(lifeline) => {
-                let id = lifeline.inbox.connection();
-                connection::serve(server.clone(), websocket, lifeline).await;
-                server.disconnected(id);
-            }
+            Some(lifeline) => connection::serve(server, websocket, lifeline).await,
             // Not an HTTP error: some clients crash on one.
             None => {
                 let why = Close::TryLater;
@@ -130,40 +125,15 @@ async fn metrics(State(server): State<Arc<Server>>) -> Response {
 async fn welcome(State(server): State<Arc<Server>>) -> Response {
     match server.welcome.get() {
         Some(document) => Json(json!({ "document": document.url() })).into_response(),
-        None => problem(StatusCode::NOT_FOUND, "this server has no sample table"),
+        None => Problem::new(Code::NotFound, "this server has no sample table").into_response(),
     }
-}
-
-/// Who is in a room, as JSON.
-async fn presence(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Response {
-    let document = match DocumentId::parse_address(&document) {
-        Ok(document) => document,
-        Err(error) => return problem(StatusCode::BAD_REQUEST, &error.to_string()),
-    };
-    let room = server.rooms.get(&document);
-    let (connections, people) = room.map_or_else(Default::default, |room| {
-        let audience = room.audience();
-        (audience.len(), audience.people(Instant::now()))
-    });
-    Json(json!({ "documentId": document.as_str(), "connections": connections, "people": people })).into_response()
 }
 
 async fn asset(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
     match server.config.demo {
         true => assets::respond(uri.path(), &headers),
-        false => problem(StatusCode::NOT_FOUND, &format!("nothing is at {}", uri.path())),
+        false => Problem::new(Code::NotFound, format!("nothing is at {}", uri.path())).into_response(),
     }
-}
-
-/// An error as RFC 9457 has it.
-fn problem(status: StatusCode, detail: &str) -> Response {
-    let body = json!({ "title": status.canonical_reason(), "status": status.as_u16(), "detail": detail });
-    (
-        status,
-        [(header::CONTENT_TYPE, "application/problem+json")],
-        body.to_string(),
-    )
-        .into_response()
 }
 
 #[cfg(test)]

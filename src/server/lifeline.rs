@@ -24,6 +24,8 @@ pub struct Lifeline {
     pings: AtomicU64,
     /// Whether frames wait and the socket takes none.
     blocked: AtomicBool,
+    /// Whether we do not read the socket just now: then its silence is ours.
+    unread: AtomicBool,
     /// What had been written when a byte was last seen to leave, and when that was.
     written: AtomicU64,
     progressed: AtomicU64,
@@ -40,6 +42,7 @@ impl Lifeline {
             received: AtomicU64::new(0),
             pings: AtomicU64::new(0),
             blocked: AtomicBool::new(false),
+            unread: AtomicBool::new(false),
             written: AtomicU64::new(0),
             progressed: AtomicU64::new(0),
         })
@@ -49,17 +52,17 @@ impl Lifeline {
         now.saturating_duration_since(self.opened).as_millis() as u64
     }
 
-    /// A whole frame came in.
-    pub fn heard(&self) {
-        self.meter.message_done();
-    }
-
     pub fn joined(&self) {
         self.joined.store(true, Ordering::Relaxed);
     }
 
     pub fn blocked(&self, blocked: bool) {
         self.blocked.store(blocked, Ordering::Relaxed);
+    }
+
+    /// Whether the socket is read: the answers to pings lie in one that is not.
+    pub fn reading(&self, reading: bool) {
+        self.unread.store(!reading, Ordering::Relaxed);
     }
 
     /// Looks at the connection: pings it, or asks for it to be closed.
@@ -75,7 +78,7 @@ impl Lifeline {
             return self.inbox.close(Close::TooSlow);
         }
         let received = self.meter.received();
-        if self.received.swap(received, Ordering::Relaxed) != received {
+        if self.received.swap(received, Ordering::Relaxed) != received || self.unread.load(Ordering::Relaxed) {
             self.heard.store(age, Ordering::Relaxed);
             self.pings.store(0, Ordering::Relaxed);
         }

@@ -8,7 +8,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 
@@ -64,6 +64,8 @@ pub struct Meter {
     /// Bytes the peer's side sent, and took, since the beginning.
     received: AtomicU64,
     written: AtomicU64,
+    /// The budget was used up: what still comes is read and thrown away.
+    refused: AtomicBool,
     /// Where to say that the budget is used up, once the socket is a connection.
     inbox: OnceLock<std::sync::Weak<Inbox>>,
 }
@@ -76,6 +78,7 @@ impl Meter {
             taken: AtomicUsize::new(0),
             received: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            refused: AtomicBool::new(false),
             inbox: OnceLock::new(),
         })
     }
@@ -133,8 +136,26 @@ pub struct Metered {
     meter: Arc<Meter>,
 }
 
+impl Metered {
+    /// Reads to the end of the stream and keeps nothing. A peer that still sends would not see why it is closed before
+    /// all was taken, and its share of the budget is held until it is gone.
+    fn throw_away(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut nothing = [0; 4 << 10];
+        loop {
+            let mut buffer = ReadBuf::new(&mut nothing);
+            ready!(Pin::new(&mut self.socket).poll_read(cx, &mut buffer))?;
+            if buffer.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
 impl AsyncRead for Metered {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.meter.refused.load(Ordering::Relaxed) {
+            return self.throw_away(cx);
+        }
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         let bytes = buffer.filled().len() - before;
@@ -147,7 +168,8 @@ impl AsyncRead for Metered {
                 None => return Poll::Ready(Err(io::ErrorKind::OutOfMemory.into())),
             }
             buffer.set_filled(before);
-            return Poll::Pending;
+            self.meter.refused.store(true, Ordering::Relaxed);
+            return self.throw_away(cx);
         }
         Poll::Ready(Ok(()))
     }

@@ -7,6 +7,7 @@ mod http;
 mod lifeline;
 pub mod meter;
 pub mod metrics;
+mod rest;
 pub mod start;
 mod sweeper;
 mod welcome;
@@ -15,6 +16,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::Semaphore;
 
 use self::config::Config;
 use self::lifeline::Lifeline;
@@ -25,6 +28,7 @@ use crate::room::Rooms;
 use crate::room::inbox::{Close, Inbox};
 use crate::store::{Status, Store};
 use crate::sync::bindings::{self, Bindings};
+use crate::sync::gossip;
 use crate::sync::lane::{self, Lane};
 
 /// What all connections share.
@@ -43,6 +47,8 @@ pub struct Server {
     bindings: Mutex<Bindings>,
     /// The sample table, once it is there.
     welcome: OnceLock<DocumentId>,
+    /// Turns to load a document: loading takes several times the memory that the document will.
+    loads: Semaphore,
     draining: AtomicBool,
 }
 
@@ -64,6 +70,7 @@ impl Server {
             peers: Mutex::default(),
             bindings: Mutex::new(bindings),
             welcome: OnceLock::new(),
+            loads: Semaphore::new(config.rooms.loads),
             draining: AtomicBool::new(false),
             config,
             store,
@@ -79,7 +86,11 @@ impl Server {
             return None;
         }
         let id = ConnectionId(self.next_connection.fetch_add(1, Ordering::Relaxed));
-        let inbox = Inbox::new(id, Lane::new(lane::Limits::default()));
+        let lane = lane::Limits {
+            entries: self.config.sync.lane_messages,
+            bytes: self.config.sync.lane_bytes,
+        };
+        let inbox = Inbox::new(id, Lane::new(lane));
         meter.belongs_to(&inbox);
         let lifeline = Lifeline::new(inbox, meter, Instant::now());
         connections.insert(id, lifeline.clone());
@@ -114,6 +125,13 @@ impl Server {
         }
         drop(peers);
         self.bindings().closed(Instant::now(), connection);
+    }
+
+    fn gossip_limits(&self) -> gossip::Limits {
+        gossip::Limits {
+            subscriptions: self.config.sync.followed_storages,
+            ..gossip::Limits::default()
+        }
     }
 
     /// Asks for a connection to be closed.

@@ -32,8 +32,10 @@ pub(super) async fn prepare(server: &Arc<Server>) {
     match made.map_err(|panic| panic.to_string()).and_then(|made| made) {
         Ok(id) => {
             server.store.drain().await;
-            tracing::info!(document = %id, "the sample table is there");
-            let _ = server.welcome.set(id);
+            if server.rooms.get(&id).is_some_and(|room| room.exists()) {
+                tracing::info!(document = %id, "the sample table is there");
+                let _ = server.welcome.set(id);
+            }
         }
         Err(error) => tracing::error!(%error, "the sample table could not be made"),
     }

@@ -67,6 +67,8 @@ pub struct Conversation {
     waiting: Option<Waiting>,
     /// Whether the changes of the latest message were all committed.
     committed: bool,
+    /// Whether the peer ever asked for the document or offered it; an ephemeral does not.
+    spoken_to: bool,
     /// The peer waits for us: it was sent back, and does not answer a rebuilt state by itself.
     speak: bool,
     parked: Option<Parked>,
@@ -82,6 +84,7 @@ impl Default for Conversation {
             acknowledged: Vec::new(),
             waiting: None,
             committed: true,
+            spoken_to: false,
             speak: false,
             parked: None,
             answered: u64::MAX,
@@ -110,6 +113,7 @@ impl Conversation {
     /// Takes a message without its changes; `committed` says whether those are all in the document now, `knows` whether
     /// the document has a change.
     pub fn hear(&mut self, message: Message, committed: bool, knows: impl Fn(&ChangeHash) -> bool) -> Heard {
+        self.spoken_to = true;
         if matches!(self.phase, Phase::CaughtUp { .. }) {
             if self.hearing == Hearing::Open && committed && is_acknowledgement(&message, &knows) {
                 self.acknowledged = message.heads;
@@ -147,7 +151,7 @@ impl Conversation {
         self.waiting = None;
         self.committed = true;
         self.send_back();
-        self.speak = true;
+        self.speak = self.spoken_to;
     }
 
     fn send_back(&mut self) {
@@ -174,7 +178,7 @@ impl Conversation {
         let Phase::CatchingUp(state) = std::mem::replace(&mut self.phase, Phase::Away) else {
             unreachable!("looked at just above")
         };
-        self.speak = false;
+        let speaks = std::mem::take(&mut self.speak);
         let message = self.waiting.take().map(|waiting| {
             self.committed = waiting.committed;
             waiting.message
@@ -182,6 +186,7 @@ impl Conversation {
         Some(CatchUp {
             state,
             message,
+            speaks,
             hearing: self.hearing,
             committed: self.committed,
         })
@@ -214,7 +219,7 @@ impl Conversation {
     /// Takes back work that could not be done, since the document fell asleep.
     pub fn give_back(&mut self, work: CatchUp) {
         debug_assert!(matches!(self.phase, Phase::Away));
-        self.speak |= work.message.is_none();
+        self.speak |= work.speaks || work.message.is_none();
         if let (None, Some(message)) = (&self.waiting, work.message) {
             self.waiting = Some(Waiting {
                 message,
@@ -252,12 +257,14 @@ impl Conversation {
                 self.phase = Phase::CaughtUp { cursor: upto };
                 Some(data)
             }
+            // What it acknowledged beyond its cursor it had not from us: it wrote it. The last of these changes is told
+            // once more, since it was never told that it is on disk.
             Pull::Behind => match log.position_of(&self.acknowledged) {
-                Some(position) => {
-                    self.phase = Phase::CaughtUp { cursor: position };
+                Some(position) if position > log.start() => {
+                    self.phase = Phase::CaughtUp { cursor: position - 1 };
                     self.pull(log, reader)
                 }
-                None => {
+                _ => {
                     self.send_back();
                     self.speak = true;
                     None
@@ -290,6 +297,8 @@ fn is_acknowledgement(message: &Message, knows: impl Fn(&ChangeHash) -> bool) ->
 pub struct CatchUp {
     state: Box<State>,
     message: Option<Message>,
+    /// The peer waits for us, whatever it said.
+    speaks: bool,
     hearing: Hearing,
     committed: bool,
 }
@@ -303,29 +312,40 @@ pub struct CaughtUp {
 }
 
 impl CatchUp {
-    /// Does the work. `below` gives, for a change that is kept aside, the hashes missing below it: asking for the change
-    /// itself is a livelock, since the peer believes that it has sent it.
+    /// Does the work. `missing_for` says what to ask for instead of what the library needs: see [`Aside::missing_for`].
+    ///
+    /// [`Aside::missing_for`]: super::aside::Aside::missing_for
     pub fn run(
         self,
         replica: &mut Replica,
-        below: impl Fn(&ChangeHash, &Replica) -> Option<Vec<ChangeHash>>,
+        missing_for: impl FnOnce(&[ChangeHash], &Replica) -> Vec<ChangeHash>,
     ) -> CaughtUp {
         let mut state = *self.state;
         // After a rollback a peer may have acknowledged what is gone; such a hash would make it send nothing.
         state.shared_heads.retain(|hash| replica.has(hash));
+        // Heads without a hash make a peer believe that we lost everything: it says all it has once more, which is a reset,
+        // and so on. There is nothing that a peer we do not listen to could learn from them.
+        let keeps_silent =
+            self.hearing != Hearing::Open && self.message.is_some() && !self.speaks && replica.is_at(&[]);
         let Reply { state, message } = match self.message {
             Some(message) => replica.answer(state, message),
             None => replica.speak(state),
         };
+        let message = message.filter(|_| !keeps_silent);
         let resets = state
             .their_have
             .iter()
             .flatten()
             .take(1)
             .any(|have| have.last_sync.iter().any(|hash| !replica.has(hash)));
+        // A state that was rebuilt knows nothing of what the peer said last. One that acknowledged all there is has no reason
+        // to answer what it is told, and would stay with the library until the next edit.
+        let stands_here =
+            state.their_heads.is_none() && !state.shared_heads.is_empty() && replica.is_at(&state.shared_heads);
         let needs_nothing = state.their_need.as_ref().is_some_and(Vec::is_empty);
         let knows_heads = state.their_heads.iter().flatten().all(|hash| replica.has(hash));
         let settles = match self.hearing {
+            _ if stands_here || keeps_silent => true,
             Hearing::Open => !resets && needs_nothing && knows_heads && self.committed,
             Hearing::Deaf | Hearing::Quarantined => !resets && needs_nothing,
         };
@@ -333,7 +353,9 @@ impl CatchUp {
             if self.hearing != Hearing::Deaf && !resets {
                 message.flags = None;
             }
-            replace_kept_aside(&mut message.need, |hash| below(hash, replica));
+            if !message.need.is_empty() {
+                message.need = missing_for(&message.need, replica);
+            }
             message.encode().into()
         });
         CaughtUp {
@@ -343,16 +365,6 @@ impl CatchUp {
             settles,
         }
     }
-}
-
-fn replace_kept_aside(need: &mut Vec<ChangeHash>, below: impl Fn(&ChangeHash) -> Option<Vec<ChangeHash>>) {
-    let mut replaced: Vec<ChangeHash> = need
-        .iter()
-        .flat_map(|hash| below(hash).unwrap_or_else(|| vec![*hash]))
-        .collect();
-    replaced.sort_unstable();
-    replaced.dedup();
-    *need = replaced;
 }
 
 #[cfg(test)]
@@ -448,7 +460,7 @@ mod tests {
                 if self.talk.due(self.log.durable()) {
                     let mut replica = Replica::new(self.document.clone(), self.log.end());
                     let work = self.talk.begin().expect("one is due");
-                    self.talk.finish(work.run(&mut replica, |_, _| None));
+                    self.talk.finish(work.run(&mut replica, |need, _| need.to_vec()));
                 }
             }
             said
@@ -601,13 +613,7 @@ mod tests {
         assert_eq!(ada.document.get_heads(), desk.document.get_heads());
         assert_eq!(desk.talk.cursor(), Some(5));
     }
-
-    /// Asking for a change that is kept aside was a livelock: the peer believes that it has sent it.
-    #[test]
-    fn what_is_kept_aside_is_not_asked_for_but_what_is_missing_below() {
-        let (aside, below) = (ChangeHash([2; 32]), ChangeHash([1; 32]));
-        let mut need = vec![aside, ChangeHash([9; 32])];
-        replace_kept_aside(&mut need, |hash| (*hash == aside).then(|| vec![below]));
-        assert_eq!(need, [below, ChangeHash([9; 32])]);
-    }
 }
+
+#[cfg(test)]
+mod stories;

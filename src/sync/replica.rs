@@ -45,6 +45,11 @@ impl Replica {
         self.document.get_change_meta_by_hash(hash).is_some()
     }
 
+    /// Whether these, sorted, are its heads.
+    pub fn is_at(&self, heads: &[automerge::ChangeHash]) -> bool {
+        self.document.get_heads() == heads
+    }
+
     /// Gives the library a message without changes and takes its answer. A state that answers at all answers now: the
     /// library would keep silent towards an up-to-date peer, and its acknowledgement would be lost. A read-only state
     /// decides for itself: made to speak, two deaf peers would talk for ever.

@@ -16,7 +16,7 @@ use crate::wire::cbor::Malformed;
 use automerge::ChangeHash;
 use bytes::Bytes;
 
-pub use decode::{EphemeralPeek, peek_ephemeral};
+pub use decode::{EphemeralPeek, Found};
 pub use encode::{ephemeral_frame, sync_frame};
 
 /// The only version of the protocol there is.

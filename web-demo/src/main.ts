@@ -1,117 +1,91 @@
-// Puts the window together: connection, table, grid, people, status. The parts know nothing of each other; this file does.
+// Puts the window together: connection, table, grid, people, status. The parts know little of each other; this file joins
+// them, one bond a function.
 
-import { connect } from "./connect"
-import { Editor } from "./editor"
+import type { DocHandle } from "@automerge/automerge-repo/slim"
+import { connect, type Connection } from "./connect"
 import { defineGrid, Grid } from "./grid"
 import { Keyboard } from "./keyboard"
 import { keepPage } from "./offline"
 import { Overlay } from "./overlay"
 import { $, drawCounts, drawSource, drawStatus, drawUndo, watchButtons, watchTitle } from "./page"
 import { askName, drawFaces } from "./people"
-import { rename, whoAmI } from "./person"
+import { rename, whoAmI, type Me } from "./person"
 import { watchPointer } from "./pointer"
-import { Presence, type Place } from "./presence"
+import { Presence } from "./presence"
+import type { TableDoc } from "./schema"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
 import { addressInUrl, isTable, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { Table } from "./table"
 import { startTheme } from "./theme"
-import { toast } from "./toast"
+import { Typing } from "./typing"
 import { Undo } from "./undo"
-import { show } from "./values"
+
+interface Parts {
+  table: Table
+  selection: Selection
+  sheet: Sheet
+  grid: Grid
+  overlay: Overlay
+  typing: Typing
+  presence: Presence
+}
 
 async function main(): Promise<void> {
   startTheme($("#theme"))
   void drawSource()
-  const [me, { repo, attempts }] = await Promise.all([whoAmI(), connect(), defineGrid()])
-  const handle = await openTable(repo, showMissing)
+  const [me, connection] = await Promise.all([whoAmI(), connect(), defineGrid()])
+  const handle = await openTable(connection.repo, showMissing)
   if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
   $("#missing").hidden = true
 
+  const parts = assemble(handle, me)
+  joinSelection(parts)
+  joinModel(parts)
+  joinPeople(parts)
+  joinKeys(parts)
+  joinPointer(parts)
+  joinClipboard(parts)
+  joinConnection(parts, connection, handle)
+  watchTitle(parts.table)
+  watchButtons(parts.sheet, handle.url, () => {
+    drawUndo(parts.sheet)
+    parts.typing.editor.focus()
+  })
+
+  await parts.grid.ready()
+  parts.selection.select({ row: 0, col: 0 })
+  parts.typing.editor.focus()
+  if (me.invented) askName(me, name => parts.presence.rename(rename(parts.presence.user, name)))
+  document.documentElement.dataset.ready = "true"
+  // Last, so that keeping the files does not compete with opening the table.
+  void keepPage()
+}
+
+function assemble(handle: DocHandle<TableDoc>, me: Me): Parts {
   const presence = new Presence(handle, me)
   const table = new Table(handle, () => presence.user.name)
   const selection = new Selection(table)
   const sheet = new Sheet(table, selection, new Undo(table))
   const grid = new Grid($("#grid"), table)
   const overlay = new Overlay(grid, table, selection)
-  const status = new StatusWatch(repo, handle, attempts)
+  return { table, selection, sheet, grid, overlay, typing: new Typing(sheet, grid, presence), presence }
+}
 
-  // ---- the open editor: which cell it belongs to, by id, since rows may move under it
-  let editing: Place | null = null
-  const activePlace = (): Place | null => {
-    const row = table.rows()[selection.active.row]
-    const column = table.cols()[selection.active.col]?.id
-    return row !== undefined && column !== undefined ? { row, column } : null
-  }
-  const begin = (): boolean => {
-    editing = sheet.canWrite(selection.active.col) ? activePlace() : null
-    if (editing) grid.reveal(selection.active)
-    return editing !== null
-  }
-  const editor = new Editor(grid, {
-    begins: begin,
-    typed: text => editing && presence.setTyping({ ...editing, text }),
-  })
-  const endEdit = () => {
-    editing = null
-    editor.close()
-    presence.setTyping(null)
-    placeEditor()
-  }
-  const commit = () => {
-    if (!editing) return
-    const { row, column } = editing
-    sheet.type(row, column, editor.text)
-    if (table.isDeleted(row)) {
-      toast("Somebody deleted this row while you typed. What you wrote is kept in it.", {
-        label: "Bring the row back",
-        run: () => table.restoreRows([row]),
-      })
-    }
-    endEdit()
-  }
-  const openEditor = () => {
-    if (table.cols()[selection.active.col]?.kind === "checkbox") return sheet.toggle()
-    if (begin()) editor.open(show(sheet.value(selection.active)))
-  }
-  const placeEditor = () => {
-    const at = editing ? { row: table.rowIndex(editing.row), col: table.columnIndex(editing.column) } : selection.active
-    if (at.row < 0 || at.col < 0) return
-    const column = table.cols()[at.col]
-    const label = `${column?.name ?? ""}, row ${at.row + 1}: ${show(sheet.value(at)) || "empty"}`
-    editor.placeAt(at, label, column?.kind === "number")
-  }
-
-  // ---- what the selection and the model tell
-  const shareSelection = () => {
-    const { active, end, isSingle } = selection
-    const place = (spot: typeof active): Place | null => {
-      const row = table.rows()[spot.row]
-      const column = table.cols()[spot.col]?.id
-      return row !== undefined && column !== undefined ? { row, column } : null
-    }
-    const from = place(active)
-    const to = place(end)
-    presence.setSelection(from, from && to && !isSingle ? { from, to } : null)
-  }
+function joinSelection({ table, selection, sheet, grid, overlay, typing, presence }: Parts): void {
   selection.subscribe(() => {
     overlay.drawSelection()
-    placeEditor()
+    typing.follow()
     if (selection.lead) grid.reveal(selection.lead)
     drawCounts(table, selection)
-    shareSelection()
+    const from = sheet.placeOf(selection.active)
+    const to = sheet.placeOf(selection.end)
+    presence.setSelection(from, from && to && !selection.isSingle ? { from, to } : null)
   })
-  const drawPeople = () => {
-    const people = presence.people()
-    overlay.drawPeople(people)
-    drawFaces($("#faces"), presence.user, people, peer => {
-      const person = presence.people().find(person => person.peer === peer)
-      const row = table.rowIndex(person?.cursor?.row ?? "")
-      const col = table.columnIndex(person?.cursor?.column ?? "")
-      if (row >= 0 && col >= 0) grid.reveal({ row, col })
-    })
-  }
+}
+
+function joinModel({ table, selection, sheet, grid, overlay, typing, presence }: Parts): void {
   // A large paste is twenty changes in a row; adding everything up once after them is enough.
   let counting = false
   const countSoon = () => {
@@ -127,45 +101,69 @@ async function main(): Promise<void> {
       grid.setRows()
       grid.setColumns()
       overlay.drawSelection()
-      drawPeople()
+      overlay.drawPeople(presence.people())
     } else grid.redraw()
     if (change.remote) overlay.flash(change.cells)
-    placeEditor()
+    typing.follow()
     countSoon()
     drawUndo(sheet)
   })
-  presence.subscribe(drawPeople)
-  $("#faces").addEventListener("click", event => {
+  drawUndo(sheet)
+}
+
+function joinPeople({ table, grid, overlay, presence }: Parts): void {
+  const faces = $("#faces")
+  const jumpTo = (peer: string) => {
+    const cursor = presence.people().find(person => person.peer === peer)?.cursor
+    const spot = { row: table.rowIndex(cursor?.row ?? ""), col: table.columnIndex(cursor?.column ?? "") }
+    if (spot.row >= 0 && spot.col >= 0) grid.reveal(spot)
+  }
+  const draw = () => {
+    const people = presence.people()
+    overlay.drawPeople(people)
+    drawFaces(faces, presence.user, people, jumpTo)
+  }
+  presence.subscribe(draw)
+  faces.addEventListener("click", event => {
     if ((event.target as HTMLElement).id === "me") askName(presence.user, name => presence.rename(rename(presence.user, name)))
   })
+  draw()
+}
 
-  // ---- keys, mouse, clipboard
-  const lastSpot = () => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
-  const undoable = (run: () => void) => () => {
-    run()
+const lastSpot = (table: Table) => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
+
+/** After a deed of ours there may be something to undo, or nothing any more. */
+function undoable(sheet: Sheet, deed: () => void): () => void {
+  return () => {
+    deed()
     drawUndo(sheet)
   }
+}
+
+function joinKeys({ table, selection, sheet, grid, typing }: Parts): void {
+  const { editor } = typing
   const keyboard = new Keyboard({
     selection,
-    mode: () => editor.mode,
+    mode: () => typing.mode,
     composing: () => editor.composing,
     page: () => grid.visibleRows().page,
-    lastSpot,
-    openEditor,
+    lastSpot: () => lastSpot(table),
+    openEditor: undoable(sheet, () => typing.open()),
     correct: () => editor.correct(),
-    commit: undoable(commit),
-    cancel: endEdit,
+    commit: undoable(sheet, () => typing.commit()),
+    cancel: () => typing.cancel(),
     newline: () => editor.insert("\n"),
-    clear: undoable(() => sheet.clear()),
+    clear: undoable(sheet, () => sheet.clear()),
     toggle: () => {
       if (table.cols()[selection.active.col]?.kind !== "checkbox") return false
-      undoable(() => sheet.toggle())()
+      sheet.toggle()
+      drawUndo(sheet)
       return true
     },
-    undo: undoable(() => sheet.undo()),
-    redo: undoable(() => sheet.redo()),
-    fillDown: undoable(() => sheet.fillDown()),
-    fillRight: undoable(() => sheet.fillRight()),
+    undo: undoable(sheet, () => sheet.undo()),
+    redo: undoable(sheet, () => sheet.redo()),
+    fillDown: undoable(sheet, () => sheet.fillDown()),
+    fillRight: undoable(sheet, () => sheet.fillRight()),
   })
   editor.element.addEventListener("keydown", event => keyboard.handle(event))
   // A key pressed while nothing has the focus goes to the table: the first key of a quick typist must not be lost.
@@ -174,65 +172,54 @@ async function main(): Promise<void> {
     editor.focus()
     keyboard.handle(event)
   })
+}
+
+function joinPointer({ table, selection, sheet, grid, typing }: Parts): void {
   watchPointer(grid, {
     selection,
-    commit: undoable(commit),
-    focus: () => editor.focus(),
-    openEditor,
-    byFinger: finger => editor.byFinger(finger),
-    toggle: undoable(() => sheet.toggle()),
-    lastSpot,
+    commit: undoable(sheet, () => typing.commit()),
+    focus: () => typing.editor.focus(),
+    openEditor: undoable(sheet, () => typing.open()),
+    byFinger: finger => typing.editor.byFinger(finger),
+    toggle: undoable(sheet, () => sheet.toggle()),
+    lastSpot: () => lastSpot(table),
   })
-  const clipboard = (run: (data: DataTransfer) => void) => (event: ClipboardEvent) => {
-    if (editor.mode !== "idle" || !event.clipboardData) return
-    event.preventDefault()
-    run(event.clipboardData)
-    drawUndo(sheet)
-  }
-  editor.element.addEventListener("copy", clipboard(data => sheet.copy(data)))
-  editor.element.addEventListener(
-    "cut",
-    clipboard(data => {
-      sheet.copy(data)
-      sheet.clear()
-    }),
-  )
-  editor.element.addEventListener("paste", clipboard(data => sheet.paste(data)))
   grid.element.addEventListener("aftercolumnresize", event => {
     const resized = Object.values((event as CustomEvent).detail as Record<string, { prop: string; size: number }>)
     for (const column of resized) table.setColumnWidth(column.prop, Math.round(column.size))
   })
-
-  // ---- connection
-  status.subscribe(drawStatus)
-  repo.networkSubsystem.on("peer", () => presenceSoon(presence))
-  repo.networkSubsystem.on("peer-disconnected", () => presence.disconnected())
-  if (status.online) presenceSoon(presence)
-  addEventListener("hashchange", () => addressInUrl() !== handle.url && location.reload())
-
-  watchTitle(table)
-  watchButtons(sheet, handle.url, () => {
-    drawUndo(sheet)
-    editor.focus()
-  })
-  drawUndo(sheet)
-  drawPeople()
-  await grid.ready()
-  selection.select({ row: 0, col: 0 })
-  editor.focus()
-  if (me.invented) askName(me, name => presence.rename(rename(presence.user, name)))
-  document.documentElement.dataset.ready = "true"
-  // Last, so that keeping the files does not compete with opening the table.
-  void keepPage()
 }
 
-/**
- * The repository begins to sync with a new peer a moment after it says "peer", and sends presence only to peers it syncs
- * with; no event tells of that moment. So we say who we are soon, and once more for a machine that was slow.
- */
-function presenceSoon(presence: Presence): void {
-  setTimeout(() => presence.connected(), 50)
-  setTimeout(() => presence.repeat(), 1000)
+/** While a cell is open, copy and paste are about the text in it, and the browser does them. */
+function joinClipboard({ sheet, typing }: Parts): void {
+  const on = (name: "copy" | "cut" | "paste", deed: (data: DataTransfer) => void) =>
+    typing.editor.element.addEventListener(name, event => {
+      if (typing.mode !== "idle" || !event.clipboardData) return
+      event.preventDefault()
+      deed(event.clipboardData)
+      drawUndo(sheet)
+    })
+  on("copy", data => sheet.copy(data))
+  on("cut", data => {
+    sheet.copy(data)
+    sheet.clear()
+  })
+  on("paste", data => sheet.paste(data))
+}
+
+function joinConnection({ presence }: Parts, { repo, attempts }: Connection, handle: DocHandle<TableDoc>): void {
+  const status = new StatusWatch(repo, handle, attempts)
+  status.subscribe(drawStatus)
+  // The repository begins to sync with a new peer a moment after it says "peer", and sends presence only to peers it syncs
+  // with; no event tells of that moment. So we say who we are soon, and once more for a machine that was slow.
+  const greet = () => {
+    setTimeout(() => status.online && presence.connected(), 50)
+    setTimeout(() => status.online && presence.repeat(), 1000)
+  }
+  repo.networkSubsystem.on("peer", greet)
+  repo.networkSubsystem.on("peer-disconnected", () => presence.disconnected())
+  if (status.online) greet()
+  addEventListener("hashchange", () => addressInUrl() !== handle.url && location.reload())
 }
 
 function showMissing(address: string): void {

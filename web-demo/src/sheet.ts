@@ -2,6 +2,7 @@
 
 import { pasted, toTsv } from "./clipboard"
 import type { Edit } from "./model"
+import type { Place } from "./presence"
 import type { Selection, Spot } from "./selection"
 import type { Table } from "./table"
 import type { Undo } from "./undo"
@@ -18,6 +19,13 @@ export class Sheet {
     const id = this.table.rows()[row]
     const column = this.table.cols()[col]
     return id !== undefined && column ? this.table.get(id, column.id) : null
+  }
+
+  /** A cell by name, for what must survive that rows move: an open editor, a cursor shown to others. */
+  placeOf({ row, col }: Spot): Place | null {
+    const id = this.table.rows()[row]
+    const column = this.table.cols()[col]?.id
+    return id !== undefined && column !== undefined ? { row: id, column } : null
   }
 
   canWrite(col: number): boolean {

@@ -4,6 +4,8 @@
 //! every call walks the whole text. So runs of changes to one and the same text object go in together, everything else
 //! alone.
 
+use std::sync::atomic::Ordering;
+
 use automerge::{Automerge, AutomergeError, Change, ChangeHash, ObjType, legacy};
 
 use super::{Document, Tip, caught, object_id};
@@ -11,7 +13,7 @@ use super::{Document, Tip, caught, object_id};
 /// The longest run of changes to one text object that is applied in one call.
 ///
 /// A remote keystroke costs 15 ms on 100 KB of text, and 50 together cost the same 15 ms.
-const MAX_TEXT_BATCH: usize = 64;
+pub const MAX_TEXT_BATCH: usize = 64;
 
 /// The document can no longer be trusted and takes no more changes: load it again without these.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -52,7 +54,7 @@ impl Document {
     }
 
     /// The text object that all operations of a change are on, if it is one text object.
-    fn the_only_text(&self, change: &Change) -> Option<legacy::OpId> {
+    pub fn the_only_text(&self, change: &Change) -> Option<legacy::OpId> {
         let decoded = change.decode();
         let mut objects = decoded.operations.iter().map(|op| &op.obj);
         let first = objects.next()?;
@@ -102,7 +104,7 @@ impl Document {
         self.automerge = self.automerge.clone();
     }
 
-    fn note(&mut self, change: &Change) {
+    pub(super) fn note(&mut self, change: &Change) {
         let tip = Tip {
             seq: change.seq(),
             max_op: change.max_op(),
@@ -127,6 +129,7 @@ impl Document {
             changes: vec![change.hash()],
             why,
         };
+        self.trial_ops.fetch_add(self.op_count(), Ordering::Relaxed);
         let tried = caught(|| {
             let mut copy = self.automerge.clone();
             for change in ahead.iter().chain([change]) {

@@ -247,10 +247,9 @@ mod tests {
 
     /// A table of 600 rows with 4 KiB each, saved and loaded, and a change that writes to one cell of every row.
     fn table_and_fill() -> (Document, Change) {
-        let mut document = Document::empty(ActorId::from([1; 4]));
-        let mut draft = document.draft();
+        let mut author = Automerge::new().with_actor(ActorId::from([1; 4]));
         let mut rows = Vec::new();
-        let fill = draft.change(0, None, |tx| {
+        let filled = author.transact::<_, _, AutomergeError>(|tx| {
             for row in 0..600 {
                 let row = tx.put_object(automerge::ROOT, format!("r{row:03}"), ObjType::Map)?;
                 tx.put(&row, "a", "x".repeat(4000))?;
@@ -263,8 +262,8 @@ mod tests {
             Ok(())
         });
         let text = rows.pop().unwrap();
-        let fill = fill.unwrap().unwrap();
-        let change = draft.change(0, None, |tx| {
+        let fill = author.get_change_by_hash(&filled.unwrap().hash.unwrap()).unwrap();
+        let changed = author.transact::<_, _, AutomergeError>(|tx| {
             for row in &rows {
                 tx.put(row, "b", 2)?;
             }
@@ -273,10 +272,12 @@ mod tests {
             }
             Ok(())
         });
+        let change = author.get_change_by_hash(&changed.unwrap().hash.unwrap()).unwrap();
+        let mut document = Document::empty(ActorId::from([3; 4]));
         document.apply(&[fill]).unwrap();
         let saved = document.save();
         let reloaded = Document::load(ActorId::from([2; 4]), Some(&saved), [[0u8; 0]; 0]).unwrap();
-        (reloaded.document, change.unwrap().unwrap())
+        (reloaded.document, change)
     }
 
     #[test]

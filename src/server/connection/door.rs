@@ -22,11 +22,11 @@ use crate::room::room::NotAwake;
 use crate::store::{NoPlace, Place};
 use crate::sync::conversation::{CatchUp, CaughtUp, Conversation};
 use crate::sync::gate::{BadMessage, Offered, Opened};
-use crate::sync::gossip::{self, Subscriptions};
-use crate::wire::repo::{Message, PROTOCOL_VERSION, PeerMetadata};
+use crate::sync::gossip::Subscriptions;
+use crate::wire::repo::{Found, Message, PROTOCOL_VERSION, PeerMetadata};
 
-/// Replies that wait for the socket; with more of them the connection is not read.
-const MAX_REPLIES: usize = 1024;
+/// What a waiting message costs beside its frame, in bytes.
+const WAITING_MESSAGE_BYTES: usize = 256;
 
 /// The peer at the other end, after its join.
 pub(super) struct Joined {
@@ -38,7 +38,8 @@ pub(super) struct Joined {
 
 /// What a job has come to.
 pub(super) enum Done {
-    Nothing,
+    /// A document was loaded; its room sets the mark.
+    Woken,
     /// The job panicked: a bug in us or in the library, which costs this connection.
     Panicked,
     Opened {
@@ -81,7 +82,7 @@ pub(super) struct SyncDoor {
     pub turn: VecDeque<u32>,
     /// Documents whose answer waits until fewer are being made.
     pub deferred: VecDeque<u32>,
-    /// Frames that are not a document's: bounded, since reading stops above [`MAX_REPLIES`].
+    /// Frames that are not a document's: bounded, since reading stops at a number of them.
     pub replies: VecDeque<Bytes>,
     jobs: FuturesUnordered<Job>,
     /// Bytes of messages that were not looked at yet.
@@ -98,12 +99,17 @@ pub(super) struct SyncDoor {
     farewells: Vec<Bytes>,
 }
 
+/// However a connection ends, a panic included, its rooms and its peer id are free again.
+impl Drop for SyncDoor {
+    fn drop(&mut self) {
+        self.leave_everything();
+        self.server.disconnected(self.id);
+    }
+}
+
 impl SyncDoor {
     pub fn new(server: Arc<Server>, lifeline: Arc<Lifeline>) -> Self {
-        let followed = Subscriptions::new(&gossip::Limits {
-            subscriptions: server.config.sync.followed_storages,
-            ..gossip::Limits::default()
-        });
+        let followed = Subscriptions::new(&server.gossip_limits());
         Self {
             id: lifeline.inbox.connection(),
             inbox: lifeline.inbox.clone(),
@@ -143,7 +149,8 @@ impl SyncDoor {
 
     /// Whether the next frame may be read: nothing waits beyond its bound.
     pub fn is_reading(&self) -> bool {
-        self.waiting_bytes <= self.server.config.sync.waiting_bytes && self.replies.len() < MAX_REPLIES
+        self.waiting_bytes <= self.server.config.sync.waiting_bytes
+            && self.replies.len() < self.server.config.sync.replies
     }
 
     /// Takes one binary frame.
@@ -153,16 +160,18 @@ impl SyncDoor {
         if self.peer.is_none() && frame.len() > self.server.config.sync.join_bytes {
             return self.refuse(Close::TooLarge, "a frame too large for a peer that has not joined");
         }
-        if self.is_echo(&frame) {
-            return;
-        }
-        match Message::decode(&frame) {
-            Ok(message) => self.dispatch(message),
+        let message = match Found::find(&frame) {
+            Ok(found) if found.ephemeral().is_some_and(|peek| self.is_echo(&peek)) => return,
+            Ok(found) => found.message(),
+            Err(error) => Err(error),
+        };
+        match message {
+            Ok(message) => self.dispatch(message, frame.len()),
             Err(error) => self.refuse(Close::BadFrame, &error.to_string()),
         }
     }
 
-    fn dispatch(&mut self, message: Message) {
+    fn dispatch(&mut self, message: Message, frame_bytes: usize) {
         if let Message::Join {
             sender,
             metadata,
@@ -176,10 +185,13 @@ impl SyncDoor {
         };
         let foreign = message.sender().is_some_and(|sender| *sender != peer.id);
         match message {
+            Message::Ephemeral(_) if frame_bytes > self.server.config.sync.ephemeral_bytes => {
+                self.server.metrics.ignore("ephemeral-too-large");
+            }
             Message::Ephemeral(ephemeral) => self.hear_ephemeral(ephemeral),
             _ if foreign => self.server.metrics.ignore("foreign-sender"),
-            Message::Request { document, data, .. } => self.hear_sync(&document, data, true),
-            Message::Sync { document, data, .. } => self.hear_sync(&document, data, false),
+            Message::Request { document, data, .. } => self.hear_sync(&document, data, true, frame_bytes),
+            Message::Sync { document, data, .. } => self.hear_sync(&document, data, false, frame_bytes),
             Message::RemoteSubscriptionChange { add, remove, .. } => self.follow(add, &remove),
             Message::RemoteHeadsChanged { document, heads, .. } => self.hear_remote_heads(&document, heads),
             // A 1.x client that disconnects; its socket may stay, and join again.
@@ -231,15 +243,19 @@ impl SyncDoor {
         });
     }
 
-    fn hear_sync(&mut self, document: &str, data: Bytes, is_request: bool) {
-        let key = match DocumentId::parse(document) {
-            Ok(document) => self.open(&document),
-            Err(_) => None,
+    /// `frame_bytes` is what the message keeps in memory: its data is a slice of the frame.
+    fn hear_sync(&mut self, document: &str, data: Bytes, is_request: bool, frame_bytes: usize) {
+        // What is open already is looked up as it stands: reading an id computes its checksum.
+        let key = match self.by_document.get(document) {
+            Some(key) => Some(*key),
+            None => DocumentId::parse(document)
+                .ok()
+                .and_then(|document| self.open(&document)),
         };
         let Some(key) = key else {
             return self.reply_unavailable(document);
         };
-        let bytes = data.len();
+        let bytes = frame_bytes + WAITING_MESSAGE_BYTES;
         self.waiting_bytes += bytes;
         self.talk(key).arrived.push_back(Arrived {
             bytes,
@@ -247,10 +263,16 @@ impl SyncDoor {
             stage: Stage::Raw(data),
         });
         self.advance(key);
-        // Beyond the bound nothing is remembered of a document that nobody has.
-        if self.unknown > self.server.config.sync.unknown_documents && self.talk(key).told_unavailable {
+    }
+
+    /// Beyond the bound nothing is remembered of a document that nobody has. True if this one was forgotten.
+    pub(super) fn forget_unknown(&mut self, key: u32) -> bool {
+        let is_one_too_many = self.unknown > self.server.config.sync.unknown_documents;
+        let forgotten = is_one_too_many && self.talk(key).told_unavailable;
+        if forgotten {
             self.close_talk(key);
         }
+        forgotten
     }
 
     /// The conversation about a document, begun if need be. None beyond the bounds.
@@ -311,6 +333,7 @@ impl SyncDoor {
         for key in keys {
             self.close_talk(key);
         }
+        self.followed = Subscriptions::new(&self.server.gossip_limits());
         if let Some(peer) = self.peer.take() {
             self.server.left(&peer.id, self.id);
         }
@@ -382,7 +405,7 @@ impl SyncDoor {
     /// Draws the conclusions of a job.
     pub fn finish(&mut self, done: Done) {
         match done {
-            Done::Nothing => {}
+            Done::Woken => self.catch_ups -= 1,
             Done::Panicked => {
                 tracing::error!(connection = %self.id, "a job panicked");
                 self.closing = Some(Close::TryLater);
@@ -407,7 +430,13 @@ impl SyncDoor {
                 message,
                 result,
             } => {
-                let Some(talk) = self.talks.get_mut(&key) else { return };
+                let Some(talk) = self.talks.get_mut(&key) else {
+                    self.waiting_bytes -= bytes;
+                    for connection in result.iter().flat_map(|commit| &commit.send_again) {
+                        self.server.close(*connection, Close::TryLater);
+                    }
+                    return;
+                };
                 talk.busy = false;
                 if self.committed(key, bytes, is_request, message, result) {
                     self.waiting_bytes -= bytes;
@@ -417,7 +446,6 @@ impl SyncDoor {
             Done::CaughtUp { key, epoch, result } => {
                 self.catch_ups -= 1;
                 self.caught_up(key, epoch, result);
-                self.undefer();
             }
         }
     }

@@ -2,18 +2,17 @@
 
 use std::time::Instant;
 
+use bytes::Bytes;
+
 use super::door::SyncDoor;
 use crate::id::{DocumentId, PeerId, StorageId};
 use crate::sync::bindings::Spoken;
-use crate::wire::repo::{Ephemeral, RemoteHeads, peek_ephemeral};
+use crate::wire::repo::{Ephemeral, EphemeralPeek, RemoteHeads};
 
 impl SyncDoor {
-    /// Whether a frame is an ephemeral that comes back as an echo, or is somebody else's: dropped before it is decoded.
+    /// Whether an ephemeral comes back as an echo, or is somebody else's: dropped before a message is made of it.
     /// Every client echoes each ephemeral that it receives, so that most frames of a lively room end here.
-    pub(super) fn is_echo(&self, frame: &[u8]) -> bool {
-        let Some(peek) = peek_ephemeral(frame) else {
-            return false;
-        };
+    pub(super) fn is_echo(&self, peek: &EphemeralPeek<'_>) -> bool {
         let Ok(sender) = PeerId::parse(peek.sender) else {
             return false;
         };
@@ -35,7 +34,9 @@ impl SyncDoor {
     }
 
     /// Passes an ephemeral on to the room. It counts as having opened the document.
-    pub(super) fn hear_ephemeral(&mut self, ephemeral: Ephemeral) {
+    pub(super) fn hear_ephemeral(&mut self, mut ephemeral: Ephemeral) {
+        // A slice would keep the whole frame in every lane it waits in.
+        ephemeral.data = Bytes::copy_from_slice(&ephemeral.data);
         let Ok(document) = DocumentId::parse(&ephemeral.document) else {
             return self.server.metrics.ignore("ephemeral-of-no-document");
         };
@@ -52,20 +53,17 @@ impl SyncDoor {
 
     /// The peer wants to hear, or no longer, of the heads of these storages.
     pub(super) fn follow(&mut self, add: Vec<StorageId>, remove: &[StorageId]) {
-        let added = self.followed.change(add, remove);
+        let is_news = !self.followed.change(add, remove).is_empty();
         let follows = !self.followed.is_empty();
-        let talks: Vec<_> = self
-            .talks
-            .values()
-            .map(|talk| (talk.document.clone(), talk.room.clone()))
-            .collect();
-        for (document, room) in talks {
-            let news = {
-                let mut audience = room.audience();
-                audience.follow(self.id, follows);
-                audience.news_about(&added)
-            };
-            self.queue_news(&document, news);
+        let keys: Vec<u32> = self.talks.keys().copied().collect();
+        for key in keys {
+            let (connection, talk) = (self.id, self.talk(key));
+            talk.room.audience().follow(connection, follows);
+            if is_news {
+                // Told from the beginning, one document after the other as the socket takes them.
+                talk.gossip_seen = 0;
+                self.enqueue(key);
+            }
         }
     }
 

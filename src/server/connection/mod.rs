@@ -79,12 +79,16 @@ async fn run(socket: &mut WebSocket, door: &mut SyncDoor, inbox: &Arc<Inbox>, li
     let mut ping = false;
     loop {
         let arrived = inbox.take();
-        if let Some(why) = arrived.close {
-            return End::Closed(why);
-        }
         ping |= arrived.ping;
         for key in arrived.marked {
             door.look(key);
+        }
+        if let Some(why) = arrived.close {
+            // The server waited for the disk before it closes: what became durable meanwhile is still acknowledged.
+            if why == Close::ShuttingDown {
+                let _ = std::future::poll_fn(|cx| Poll::Ready(pump(socket, door, &mut ping, cx))).await;
+            }
+            return End::Closed(why);
         }
         if let Some(why) = door.closing() {
             return End::Closed(why);
@@ -94,20 +98,22 @@ async fn run(socket: &mut WebSocket, door: &mut SyncDoor, inbox: &Arc<Inbox>, li
             Err(_) => return End::Gone,
         };
         lifeline.blocked(writing == Writing::Blocked);
-        if writing == Writing::More {
-            tokio::task::yield_now().await;
-            continue;
-        }
         let reading = door.is_reading();
+        lifeline.reading(reading);
         tokio::select! {
             () = inbox.woken() => {}
+            // There is more to write; what else is ready gets its turn all the same.
+            () = std::future::ready(()), if writing == Writing::More => {}
             done = door.next_job() => door.finish(done),
             event = std::future::poll_fn(|cx| poll_socket(socket, reading, writing, cx)) => match event {
                 Event::Writable(Ok(())) => {}
                 Event::Writable(Err(_)) | Event::Frame(None) => return End::Gone,
                 Event::Frame(Some(Err(error))) => return ended_by(error),
                 Event::Frame(Some(Ok(frame))) => {
-                    lifeline.heard();
+                    // A ping or pong may stand between the parts of a message, which is not done by it.
+                    if matches!(frame, Message::Binary(_) | Message::Text(_)) {
+                        lifeline.meter.message_done();
+                    }
                     match frame {
                         Message::Binary(bytes) => door.receive(bytes),
                         Message::Text(_) => door.refuse(Close::NotBinary, "a text frame, where the protocol is binary"),

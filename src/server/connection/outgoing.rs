@@ -24,6 +24,9 @@ impl SyncDoor {
         if let Some(reply) = self.replies.pop_front() {
             return Some(reply);
         }
+        if self.has_room_for_answers() {
+            self.undefer();
+        }
         while let Some(key) = self.turn.pop_front() {
             let Some(talk) = self.talks.get_mut(&key) else { continue };
             talk.queued = false;
@@ -35,7 +38,8 @@ impl SyncDoor {
                 return self.replies.pop_front();
             }
         }
-        self.presence_frame()
+        // Looking at the documents may have made one.
+        self.replies.pop_front().or_else(|| self.presence_frame())
     }
 
     fn document_frame(&mut self, key: u32) -> Option<Bytes> {
@@ -61,15 +65,15 @@ impl SyncDoor {
 
     /// Has the library make the next answer, if it is its turn and there is room for one.
     fn begin_catch_up(&mut self, key: u32) {
-        let limits = &self.server.config.sync;
-        let Some(talk) = self.talks.get_mut(&key) else { return };
+        let Some(talk) = self.talks.get(&key) else { return };
         if talk.busy || talk.told_unavailable || !talk.conversation.due(talk.room.durable()) {
             return;
         }
-        if self.catch_ups >= limits.catch_ups || self.parked_bytes > limits.parked_bytes {
+        if !self.has_room_for_answers() {
             self.deferred.push_back(key);
             return;
         }
+        let talk = self.talk(key);
         match talk.room.begin_wake(std::time::Instant::now()) {
             Waking::Awake => {}
             Waking::Begun => return self.wake(key),
@@ -87,8 +91,14 @@ impl SyncDoor {
         });
     }
 
-    /// An answer was made or sent: those that waited for room may go on.
-    pub(super) fn undefer(&mut self) {
+    /// Answers that wait for the disk or the socket take memory, and those being made will.
+    fn has_room_for_answers(&self) -> bool {
+        let limits = &self.server.config.sync;
+        self.catch_ups < limits.catch_ups && self.parked_bytes <= limits.parked_bytes
+    }
+
+    /// An answer was made, sent or discarded: those that waited for room may go on.
+    fn undefer(&mut self) {
         while let Some(key) = self.deferred.pop_front() {
             self.enqueue(key);
         }

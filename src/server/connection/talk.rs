@@ -14,10 +14,11 @@ use crate::room::inbox::{Close, Mark};
 use crate::room::{Commit, Room, Waking, Writer};
 use crate::store::{Need, NoPlace, Place};
 use crate::sync::conversation::{Conversation, Heard, Hearing};
-use crate::sync::gate::{self, BadMessage, Offered, Opened};
+use crate::sync::gate::{self, BadMessage, GateLimits, Offered, Opened};
 
-/// Changes committed on the runtime; a message with more goes to a worker thread.
+/// Changes, and operations in them, that are worked on on the runtime; a message with more goes to a worker thread.
 const LIGHT_CHANGES: usize = 16;
+const LIGHT_OPERATIONS: u64 = 1_000;
 
 /// A document that this connection has open.
 pub(super) struct Talk {
@@ -72,6 +73,10 @@ impl Talk {
         self.epoch = epoch;
         let parked = self.conversation.parked_bytes();
         self.conversation.restart();
+        // Rolled back: the peer believes that its changes were taken, and would offer nothing that could be refused.
+        if self.room.is_read_only() {
+            self.conversation.turn_deaf(Hearing::Deaf);
+        }
         parked
     }
 }
@@ -103,6 +108,10 @@ impl SyncDoor {
                 Next::Go => self.waiting_bytes -= bytes,
                 Next::Wait => break,
             }
+            // Known only now: whether a document exists is seen once it was loaded.
+            if self.forget_unknown(key) {
+                return;
+            }
         }
         self.enqueue(key);
     }
@@ -116,23 +125,21 @@ impl SyncDoor {
         } = arrived;
         let opened = match stage {
             Stage::Opened(opened) => opened,
-            Stage::Raw(data) if data.len() <= self.server.config.sync.light_bytes => {
-                match gate::open(&data, &self.server.config.room.gate) {
-                    Ok(opened) => opened,
-                    Err(error) => return self.bad_message(&error),
+            Stage::Raw(data) => match self.open_light(&data) {
+                Some(Ok(opened)) => opened,
+                Some(Err(error)) => return self.bad_message(&error),
+                None => {
+                    self.talk(key).busy = true;
+                    let limits = self.server.config.room.gate.clone();
+                    self.blocking(move || Done::Opened {
+                        key,
+                        bytes,
+                        is_request,
+                        opened: gate::open(&data, &limits),
+                    });
+                    return Next::Wait;
                 }
-            }
-            Stage::Raw(data) => {
-                self.talk(key).busy = true;
-                let limits = self.server.config.room.gate.clone();
-                self.blocking(move || Done::Opened {
-                    key,
-                    bytes,
-                    is_request,
-                    opened: gate::open(&data, &limits),
-                });
-                return Next::Wait;
-            }
+            },
         };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let listens = talk.conversation.hearing() == Hearing::Open && !opened.changes.is_empty();
@@ -141,6 +148,12 @@ impl SyncDoor {
                 Waking::Awake => {}
                 Waking::Failed(reason) => {
                     tracing::warn!(document = %talk.document, connection = %self.id, %reason, "a message for a document that cannot be loaded");
+                    talk.place = None;
+                    if listens {
+                        // Dropped in silence they would be asked for without end: the peer believes that it sent them.
+                        self.refuse(Close::TryLater, "the document cannot be loaded just now");
+                        return Next::Wait;
+                    }
                     self.answer_unavailable(key);
                     return Next::Go;
                 }
@@ -160,7 +173,9 @@ impl SyncDoor {
         if listens {
             return self.commit(key, bytes, is_request, opened);
         }
-        if is_request && !self.talk(key).room.exists() {
+        if !opened.message.heads.is_empty() {
+            self.has_something(key);
+        } else if is_request && !self.talk(key).room.exists() {
             self.tell_unavailable(key);
         }
         let committed = opened.changes.is_empty();
@@ -168,12 +183,50 @@ impl SyncDoor {
         Next::Go
     }
 
+    /// Opens a message on the runtime, if it turns out to be light: few bytes, few operations, little inflated. 180 bytes
+    /// can hold 750,000 operations.
+    fn open_light(&self, data: &[u8]) -> Option<Result<Opened, BadMessage>> {
+        let config = &self.server.config;
+        if data.len() > config.sync.light_bytes {
+            return None;
+        }
+        let limits = GateLimits {
+            message_ops: config.room.gate.message_ops.min(LIGHT_OPERATIONS),
+            change_ops: config.room.gate.change_ops.min(LIGHT_OPERATIONS),
+            message_inflated_bytes: config
+                .room
+                .gate
+                .message_inflated_bytes
+                .min(config.sync.light_bytes as u64 * 4),
+            ..config.room.gate.clone()
+        };
+        let opened = gate::open(data, &limits);
+        // What is refused as light may be well as heavy.
+        let heavy = match &opened {
+            Ok(opened) => opened
+                .changes
+                .iter()
+                .any(|offered| matches!(offered, Offered::Refused { .. })),
+            Err(_) => true,
+        };
+        (!heavy).then_some(opened)
+    }
+
     /// Loads the document of this room on a worker thread; the mark comes when it is there.
     pub(super) fn wake(&mut self, key: u32) {
-        let room = self.talk(key).room.clone();
-        self.blocking(move || {
-            room.wake(ActorId::random(), Instant::now());
-            Done::Nothing
+        let (room, server) = (self.talk(key).room.clone(), self.server.clone());
+        self.catch_ups += 1;
+        // A task of its own: a load that was begun goes on to its end even if this connection does not.
+        let loading = tokio::spawn(async move {
+            let _turn = server.loads.acquire().await;
+            let load = tokio::task::spawn_blocking(move || room.wake(ActorId::random(), Instant::now()));
+            load.await
+        });
+        self.job(async move {
+            match loading.await {
+                Ok(Ok(())) => Done::Woken,
+                _ => Done::Panicked,
+            }
         });
     }
 
@@ -185,6 +238,7 @@ impl SyncDoor {
         };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let Opened { message, changes } = opened;
+        let operations: usize = changes.iter().map(operations_of).sum();
         let need = need_of(&changes);
         let place = match talk
             .place
@@ -216,7 +270,12 @@ impl SyncDoor {
             }
         };
         let room = talk.room.clone();
-        if changes.len() <= LIGHT_CHANGES && bytes <= self.server.config.sync.light_bytes && !room.is_heavy() {
+        if changes.len() <= LIGHT_CHANGES
+            && operations as u64 <= LIGHT_OPERATIONS
+            && !changes.iter().any(begins_an_author)
+            && bytes <= self.server.config.sync.light_bytes
+            && !room.is_heavy()
+        {
             let result = room.commit(place, changes, &writer, Instant::now());
             return match self.committed(key, bytes, is_request, message, result) {
                 true => Next::Go,
@@ -314,9 +373,20 @@ impl SyncDoor {
         }
     }
 
+    /// A peer that was told that nobody has the document has begun it itself. Its first message names heads and carries
+    /// nothing: it sends the changes once it is answered, and as long as it counts as one who waits it never is.
+    fn has_something(&mut self, key: u32) {
+        if std::mem::take(&mut self.talk(key).told_unavailable) {
+            self.unknown -= 1;
+        }
+    }
+
     /// Takes back a message that was opened on a worker thread.
     pub(super) fn opened(&mut self, key: u32, bytes: usize, is_request: bool, opened: Result<Opened, BadMessage>) {
-        let Some(talk) = self.talks.get_mut(&key) else { return };
+        let Some(talk) = self.talks.get_mut(&key) else {
+            self.waiting_bytes -= bytes;
+            return;
+        };
         talk.busy = false;
         match opened {
             Ok(opened) => {
@@ -331,6 +401,18 @@ impl SyncDoor {
                 self.bad_message(&error);
             }
         }
+    }
+}
+
+/// The library looks through the whole history when it meets a new author: 21 ms behind 100,000 changes of 1,000 people.
+fn begins_an_author(offered: &Offered) -> bool {
+    matches!(offered, Offered::Change(change) if change.seq() == 1)
+}
+
+fn operations_of(offered: &Offered) -> usize {
+    match offered {
+        Offered::Change(change) => change.len(),
+        Offered::Refused { .. } => 0,
     }
 }
 

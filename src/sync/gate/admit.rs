@@ -75,6 +75,15 @@ fn check(view: View<'_>, change: &Change, limits: &GateLimits) -> Result<(), Ref
     match verdict {
         Verdict::Ordinary => Ok(()),
         Verdict::Unusual => {
+            let value = view.document.trial_ops() + view.document.op_count();
+            if value > limits.message_trial_ops && view.document.trial_ops() > 0 {
+                let limit = limits.message_trial_ops;
+                return Err(Refusal::TooLarge {
+                    what: "operations to be tried on a copy",
+                    value,
+                    limit,
+                });
+            }
             let tried = view.document.try_on_a_copy(view.ahead.changes(), change);
             tried.map_err(|Poisoned { why, .. }| Refusal::Unfaithful(why))
         }

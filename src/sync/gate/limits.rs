@@ -17,6 +17,9 @@ pub struct GateLimits {
     pub message_changes: u64,
     /// Operations of all changes of one message together; count.
     pub message_ops: u64,
+    /// Operations gone over to try unusual changes of one message on copies of the document; count. Each trial costs as
+    /// much as loading the document.
+    pub message_trial_ops: u64,
     /// What all compressed parts of one message may inflate to; bytes.
     pub message_inflated_bytes: u64,
     /// Changes a Bloom filter may claim to hold; count.
@@ -53,6 +56,7 @@ impl Default for GateLimits {
             message_haves: 16,
             message_changes: 500_000,
             message_ops: 8_000_000,
+            message_trial_ops: 10_000_000,
             message_inflated_bytes: 256 << 20,
             bloom_entries: 4_000_000,
             bloom_bits_per_entry: 64,

@@ -26,71 +26,14 @@ const FIELDS: [&str; 14] = [
 impl Message {
     /// Reads one frame. Data fields are slices of it.
     pub fn decode(frame: &Bytes) -> Result<Self, FrameError> {
-        let fields = Fields::find(frame)?;
-        let Some(kind) = fields.kind()? else {
-            let kind = fields.raw("type").and_then(Raw::text).unwrap_or_default();
-            return Ok(Self::Unknown { kind: shortened(kind) });
-        };
-        let of = Typed { kind, fields };
-        let sender = of.peer("senderId")?;
-        let target = of.target();
-        Ok(match kind {
-            "join" => Self::Join {
-                sender,
-                metadata: of.metadata(),
-                versions: of.versions(),
-            },
-            "peer" => Self::Peer {
-                sender,
-                target,
-                metadata: of.metadata(),
-                version: of.text("selectedProtocolVersion")?,
-            },
-            "error" => Self::Error {
-                sender,
-                target,
-                message: of.text("message")?,
-            },
-            "leave" => Self::Leave { sender },
-            "request" => Self::Request {
-                sender,
-                target,
-                document: of.text("documentId")?,
-                data: of.data(frame)?,
-            },
-            "sync" => Self::Sync {
-                sender,
-                target,
-                document: of.text("documentId")?,
-                data: of.data(frame)?,
-            },
-            "doc-unavailable" => Self::DocUnavailable {
-                sender,
-                target,
-                document: of.text("documentId")?,
-            },
-            "ephemeral" => Self::Ephemeral(Ephemeral {
-                sender,
-                target,
-                document: of.text("documentId")?,
-                count: of.count()?,
-                session: of.text("sessionId")?,
-                data: of.data(frame)?,
-            }),
-            "remote-subscription-change" => Self::RemoteSubscriptionChange {
-                sender,
-                target,
-                add: of.storages("add")?,
-                remove: of.storages("remove")?,
-            },
-            _ => Self::RemoteHeadsChanged {
-                sender,
-                target,
-                document: of.text("documentId")?,
-                heads: of.remote_heads()?,
-            },
-        })
+        Found::find(frame)?.message()
     }
+}
+
+/// A frame whose fields were found, and of which nothing was made yet.
+pub struct Found<'b> {
+    frame: &'b Bytes,
+    fields: Fields<'b>,
 }
 
 /// What decides the fate of an ephemeral, read without building the message.
@@ -100,15 +43,89 @@ pub struct EphemeralPeek<'b> {
     pub session: &'b str,
 }
 
-/// Looks whether a frame is an ephemeral, and whose. Each client echoes every ephemeral it receives, so most of them
-/// end here. None for anything else, malformed frames included: [`Message::decode`] has the say about those.
-pub fn peek_ephemeral(frame: &[u8]) -> Option<EphemeralPeek<'_>> {
-    let fields = Fields::find(frame).ok()?;
-    (fields.raw("type")?.text() == Some("ephemeral")).then_some(())?;
-    Some(EphemeralPeek {
-        sender: fields.raw("senderId")?.text()?,
-        session: fields.raw("sessionId")?.text()?,
-    })
+impl<'b> Found<'b> {
+    /// Walks the frame, once for whatever is asked of it.
+    pub fn find(frame: &'b Bytes) -> Result<Self, FrameError> {
+        let fields = Fields::find(frame)?;
+        Ok(Self { frame, fields })
+    }
+
+    /// Whose ephemeral it is, if it is one. Each client echoes every ephemeral it receives, so most of them end here.
+    pub fn ephemeral(&self) -> Option<EphemeralPeek<'b>> {
+        (self.fields.raw("type")?.text() == Some("ephemeral")).then_some(())?;
+        Some(EphemeralPeek {
+            sender: self.fields.raw("senderId")?.text()?,
+            session: self.fields.raw("sessionId")?.text()?,
+        })
+    }
+
+    /// The message. Data fields are slices of the frame.
+    pub fn message(self) -> Result<Message, FrameError> {
+        let Self { frame, fields } = self;
+        let Some(kind) = fields.kind()? else {
+            let kind = fields.raw("type").and_then(Raw::text).unwrap_or_default();
+            return Ok(Message::Unknown { kind: shortened(kind) });
+        };
+        let of = Typed { kind, fields };
+        let sender = of.peer("senderId")?;
+        let target = of.target();
+        Ok(match kind {
+            "join" => Message::Join {
+                sender,
+                metadata: of.metadata(),
+                versions: of.versions(),
+            },
+            "peer" => Message::Peer {
+                sender,
+                target,
+                metadata: of.metadata(),
+                version: of.text("selectedProtocolVersion")?,
+            },
+            "error" => Message::Error {
+                sender,
+                target,
+                message: of.text("message")?,
+            },
+            "leave" => Message::Leave { sender },
+            "request" => Message::Request {
+                sender,
+                target,
+                document: of.text("documentId")?,
+                data: of.data(frame)?,
+            },
+            "sync" => Message::Sync {
+                sender,
+                target,
+                document: of.text("documentId")?,
+                data: of.data(frame)?,
+            },
+            "doc-unavailable" => Message::DocUnavailable {
+                sender,
+                target,
+                document: of.text("documentId")?,
+            },
+            "ephemeral" => Message::Ephemeral(Ephemeral {
+                sender,
+                target,
+                document: of.text("documentId")?,
+                count: of.count()?,
+                session: of.text("sessionId")?,
+                data: of.data(frame)?,
+            }),
+            "remote-subscription-change" => Message::RemoteSubscriptionChange {
+                sender,
+                target,
+                add: of.storages("add")?,
+                remove: of.storages("remove")?,
+            },
+            _ => Message::RemoteHeadsChanged {
+                sender,
+                target,
+                document: of.text("documentId")?,
+                heads: of.remote_heads()?,
+            },
+        })
+    }
 }
 
 /// The fields of a frame, as they lie in it.

@@ -1,0 +1,49 @@
+//! REST: documents for back ends, agents, scripts and people with curl.
+//!
+//! Every write is one Automerge change through the room, and is on disk before it is answered; so is everything that an
+//! answer reveals, refusals and 304 included. The OpenAPI description is made from the code at hand.
+
+mod desk;
+mod documents;
+mod etag;
+mod presence;
+mod problem;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::response::Json;
+use axum::routing::get;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub use problem::{Code, Problem};
+
+use super::Server;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Roundtable",
+        description = "Tables and documents that people and programs edit together. Every answered write is on disk.",
+        license(name = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "documents", description = "Automerge documents, as JSON or as bytes"),
+        (name = "rooms", description = "Who is where")
+    )
+)]
+struct Description;
+
+/// The routes below `/v1`, and their description at `/v1/openapi.json`.
+pub(super) fn routes() -> Router<Arc<Server>> {
+    let (routes, description) = OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(documents::list, documents::create))
+        .routes(routes!(documents::read, documents::merge))
+        .routes(routes!(documents::read_bytes))
+        .routes(routes!(presence::read))
+        .split_for_parts();
+    let description = Arc::new(description);
+    routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))
+}
