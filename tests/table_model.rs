@@ -14,11 +14,17 @@ mod conflicts;
 mod edits;
 #[path = "table_model/history.rs"]
 mod history;
+#[path = "table_model/index.rs"]
+mod index;
 #[path = "table_model/ledger.rs"]
 mod ledger;
+#[path = "table_model/merging.rs"]
+mod merging;
 #[path = "table_model/purge.rs"]
 mod purge;
 #[path = "table_model/replica.rs"]
 mod replica;
+#[path = "table_model/values.rs"]
+mod values;
 #[path = "table_model/views.rs"]
 mod views;

@@ -170,14 +170,6 @@ pub fn object_id(id: &legacy::OpId) -> automerge::ObjId {
     automerge::ObjId::Id(id.counter(), id.actor().clone(), usize::MAX)
 }
 
-/// Reads what an object's id prints as, `12@a1b2`; `None` for anything else.
-pub fn parse_object_id(text: &str) -> Option<automerge::ObjId> {
-    let (counter, actor) = text.split_once('@')?;
-    let actor = ActorId::try_from(actor).ok()?;
-    // The index is only a hint, as above.
-    Some(automerge::ObjId::Id(counter.parse().ok()?, actor, usize::MAX))
-}
-
 /// How much visible text or how many visible elements stand before an element, which may be a deleted one.
 pub fn position(automerge: &Automerge, sequence: &automerge::ObjId, element: &legacy::OpId) -> Option<usize> {
     let name = format!("{}@{}", element.counter(), element.actor().to_hex_string());

@@ -6,11 +6,12 @@ use std::collections::{BTreeSet, HashSet};
 
 use rand::Rng;
 use rand::seq::IndexedRandom;
-use roundtable::document::table::{CellEdit, ColumnDraft, ColumnId, Kind, NewOption, NewRow, Place, RowId, TableEdit};
+use roundtable::document::table::{CellEdit, ColumnDraft, ColumnId, Kind, NewRow, Place, RowId, TableEdit};
 use serde_json::{Value as Json, json};
 
 use crate::ledger::{Before, CellName, Ledger};
 use crate::replica::Replica;
+use crate::values::{TAGS, options, random_ids, random_kind, random_value, strings};
 
 /// Where rows must stand after a batch: in this order, next to each other, beside these.
 pub struct Stand {
@@ -28,7 +29,8 @@ pub struct Batch {
     /// Values of new rows, by edit and position.
     pub new_cells: Vec<(usize, usize, ColumnId, Json)>,
     pub stands: Vec<Stand>,
-    pub marks: Vec<Marked>,
+    /// Rows and columns with whether they are meant to be deleted.
+    pub marks: Vec<(Marked, bool)>,
     touched_rows: HashSet<RowId>,
     touched_columns: HashSet<ColumnId>,
     /// A list that moves rows about can hold one such edit, whose outcome is then checked.
@@ -41,8 +43,6 @@ pub enum Marked {
     Column(ColumnId),
 }
 
-const TAGS: [&str; 6] = ["red", "green", "blue", "x1", "x2", "x3"];
-
 impl Batch {
     /// Adds one random operation.
     pub fn add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
@@ -54,7 +54,7 @@ impl Batch {
     fn try_to_add(&mut self, replica: &mut Replica, ledger: &mut Ledger) {
         match replica.rng.random_range(0..100) {
             0..8 => self.insert(replica, ledger, 1, 3),
-            8..9 => self.insert(replica, ledger, 15, 40),
+            8..9 => self.insert(replica, ledger, 10, 25),
             9..17 => self.move_rows(replica),
             17..23 => self.delete_rows(replica),
             23..29 => self.restore_rows(replica),
@@ -82,7 +82,7 @@ impl Batch {
         for number in 0..count {
             let mut row = NewRow::default();
             for (column, kind, _) in &columns {
-                if replica.rng.random_bool(0.3) {
+                if replica.rng.random_bool(0.25) {
                     let value = random_value(replica, ledger, kind, column);
                     if !value.is_null() {
                         self.new_cells
@@ -126,7 +126,8 @@ impl Batch {
             return;
         }
         let rows = self.some_rows(replica, 3);
-        self.marks.extend(rows.iter().cloned().map(Marked::Row));
+        self.marks
+            .extend(rows.iter().map(|row| (Marked::Row(row.clone()), true)));
         self.edits.push(TableEdit::DeleteRows(rows));
     }
 
@@ -139,7 +140,7 @@ impl Batch {
         if let Some(row) = deleted.choose(&mut replica.rng)
             && self.touched_rows.insert(row.clone())
         {
-            self.marks.push(Marked::Row(row.clone()));
+            self.marks.push((Marked::Row(row.clone()), false));
             self.edits.push(TableEdit::RestoreRows(vec![row.clone()]));
         }
     }
@@ -155,7 +156,7 @@ impl Batch {
         let rows: Vec<RowId> = live[from..].iter().take(12).map(|row| row.id.clone()).collect();
         for row in rows {
             for (column, kind, _) in &columns {
-                if self.cells.len() < 60 {
+                if self.cells.len() < 40 {
                     let value = random_value(replica, ledger, kind, column);
                     self.set(replica, (row.clone(), column.clone()), value);
                 }
@@ -207,7 +208,7 @@ impl Batch {
             .chain(text[at + delete..].iter().copied())
             .collect();
         // The whole text instead, as a front end without a sense for letters sends it.
-        let edit = match replica.rng.random_bool(0.3) {
+        let edit = match replica.rng.random_bool(0.25) {
             true => CellEdit::Set(json!(meant)),
             false => CellEdit::Splice { at, delete, insert },
         };
@@ -284,7 +285,7 @@ impl Batch {
         }
         let (column, _, _) = columns.choose(&mut replica.rng).unwrap().clone();
         self.touched_columns.insert(column.clone());
-        self.marks.push(Marked::Column(column.clone()));
+        self.marks.push((Marked::Column(column.clone()), true));
         self.edits.push(TableEdit::DeleteColumn(column));
     }
 
@@ -294,7 +295,7 @@ impl Batch {
         if let Some(column) = deleted.choose(&mut replica.rng)
             && self.touched_columns.insert(column.clone())
         {
-            self.marks.push(Marked::Column(column.clone()));
+            self.marks.push((Marked::Column(column.clone()), false));
             self.edits.push(TableEdit::RestoreColumn(column.clone()));
         }
     }
@@ -391,67 +392,4 @@ fn place(replica: &mut Replica, moved: &HashSet<RowId>) -> (Place<RowId>, Option
         _ => Place::Index(at),
     };
     (place, after, before)
-}
-
-fn random_kind(replica: &mut Replica) -> Kind {
-    let kinds = [
-        Kind::Text,
-        Kind::Number,
-        Kind::Checkbox,
-        Kind::Date,
-        Kind::Select,
-        Kind::MultiSelect,
-        Kind::Link,
-        Kind::LongText,
-        Kind::Counter,
-    ];
-    kinds.choose(&mut replica.rng).unwrap().clone()
-}
-
-fn random_value(replica: &mut Replica, ledger: &mut Ledger, kind: &Kind, column: &ColumnId) -> Json {
-    if replica.rng.random_bool(0.1) {
-        return Json::Null;
-    }
-    let number = ledger.number();
-    match kind {
-        Kind::Text => json!(format!("text {number}")),
-        Kind::LongText => json!((0..3).map(|_| ledger.letter()).collect::<String>()),
-        Kind::Number => match number % 2 {
-            0 => json!(number),
-            _ => json!(f64::from(number) + 0.5),
-        },
-        Kind::Checkbox => json!(replica.rng.random_bool(0.5)),
-        Kind::Date => json!(format!("2026-{:02}-{:02}", number % 12 + 1, number % 28 + 1)),
-        Kind::Select => random_ids(replica, column).first().map_or(Json::Null, |id| json!(id)),
-        Kind::MultiSelect | Kind::Link => {
-            let ids: BTreeSet<String> = random_ids(replica, column).into_iter().collect();
-            if ids.is_empty() { Json::Null } else { json!(ids) }
-        }
-        Kind::Counter => json!(replica.rng.random_range(-9..10)),
-        Kind::Other(_) => Json::Null,
-    }
-}
-
-fn random_ids(replica: &mut Replica, column: &ColumnId) -> Vec<String> {
-    let column = replica.index.column(column).unwrap();
-    let known: Vec<String> = match column.kind.has_options() {
-        true => column.options.iter().map(|option| option.id.clone()).collect(),
-        false => TAGS.map(str::to_owned).into(),
-    };
-    let count = replica.rng.random_range(1..=3);
-    known.choose_multiple(&mut replica.rng, count).cloned().collect()
-}
-
-fn options(ids: &[&str]) -> Vec<NewOption> {
-    let option = |id: &&str| NewOption {
-        id: Some((*id).into()),
-        name: (*id).into(),
-        color: Some("#808080".into()),
-    };
-    ids.iter().map(option).collect()
-}
-
-pub fn strings(json: &Json) -> BTreeSet<String> {
-    let list = json.as_array().into_iter().flatten();
-    list.map(|item| item.as_str().unwrap().to_owned()).collect()
 }

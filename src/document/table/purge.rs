@@ -13,7 +13,7 @@
 use std::collections::HashMap;
 
 use automerge::transaction::Transactable;
-use automerge::{AutomergeError, ObjId, ObjType, ROOT, ReadDoc, Value as Stored, ValueRef};
+use automerge::{ActorId, AutomergeError, ObjId, ObjType, ROOT, ReadDoc, Value as Stored, ValueRef};
 
 use super::batch::TableEdit;
 use super::{CHANGE_CELLS, Cell, ColumnId, Deleted, RowId, TableIndex, cells, columns, key};
@@ -94,11 +94,19 @@ fn purged(document: &impl ReadDoc) -> HashMap<String, Option<ObjId>> {
     for (_, map) in maps.iter().filter(|(value, _)| *value == Stored::Object(ObjType::Map)) {
         for entry in document.map_range(map, ..) {
             let text = columns::string_of(document, &entry.value, || entry.id());
-            let object = text.and_then(|text| crate::document::crdt::parse_object_id(&text));
+            let object = text.and_then(|text| object_id(&text));
             found.insert(entry.key.into_owned(), object);
         }
     }
     found
+}
+
+/// Reads what an object's id prints as, `12@a1b2`.
+fn object_id(text: &str) -> Option<ObjId> {
+    let (counter, actor) = text.split_once('@')?;
+    let actor = ActorId::try_from(actor).ok()?;
+    // The index is only a hint; the library looks the actor up where it does not fit.
+    Some(ObjId::Id(counter.parse().ok()?, actor, usize::MAX))
 }
 
 /// True of the id of a row or column that was purged.

@@ -19,15 +19,15 @@ pub(super) struct Spot<I> {
     pub live: bool,
 }
 
-/// Tells the order text of an item.
-type OrderOf<'a, I> = Box<dyn Fn(&I) -> Option<Arc<str>> + 'a>;
+/// Says the order text of an item.
+type Given<'a, I> = dyn Fn(&I) -> Option<Arc<str>> + 'a;
 
 /// Items sorted by (order as bytes, id).
 pub(super) struct Lane<'a, I> {
     spots: Vec<Spot<I>>,
     /// The order texts as the list was given. Asked of whoever has them: a map of all rows would take longer to make than
     /// all else about an insert.
-    given: OrderOf<'a, I>,
+    given: Box<Given<'a, I>>,
     /// What has another order by now; none for what was taken out.
     changed: HashMap<I, Option<Arc<str>>>,
 }
