@@ -184,9 +184,16 @@ pub fn check_client(door: &Door, client: &Client, heads: &[ChangeHash]) {
         Some(heads),
         "client {who} ({hearing:?}) was not told what the server has"
     );
-    assert_eq!(door.room.kept_aside(), 0, "something is kept aside that nothing will release");
+    assert_eq!(
+        door.room.kept_aside(),
+        0,
+        "something is kept aside that nothing will release"
+    );
     if hearing == Hearing::Deaf {
-        assert!(client.state.is_peer_read_only(), "client {who} was not told that nothing is taken");
+        assert!(
+            client.state.is_peer_read_only(),
+            "client {who} was not told that nothing is taken"
+        );
     }
     if hearing == Hearing::Open {
         assert_eq!(
