@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use automerge::ChangeHash;
-use roundtable::store::Progress;
+use roundtable::store::{Progress, Status};
 use roundtable::sync::conversation::Hearing;
 
 use super::door::Door;
@@ -77,6 +77,11 @@ impl World {
         for door in self.server.doors.values() {
             let client = &self.clients[door.client];
             check_client(door, client, &heads);
+            // While the disk fails nothing is taken, so that nothing is released either.
+            if matches!(self.hall.store.status(), Status::Writable) {
+                let kept = door.room.kept_aside();
+                assert_eq!(kept, 0, "{kept} changes are kept aside and nothing will release them");
+            }
         }
         for index in 0..self.clients.len() {
             let more = self.clients[index].generate();
