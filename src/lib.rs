@@ -37,14 +37,14 @@
 //!
 //! # Invariants
 //!
-//! Each has tests that break if it does not hold; `tests/simulation` holds the first eight together under failures.
+//! The aim; `tests/simulation` and `tests/durability` hold 1, 2 and 8 under failures, the others have tests of their parts.
 //!
 //! 1. *Durable before shown.* No frame and no HTTP response reveals a change that is not flushed and synced.
 //! 2. *Absent is not failed.* A store error is never an empty document; a change that panics at load is set aside by hash,
 //!    with what builds on it, and reported; the room opens without it.
 //! 3. *Fresh author per load.* Each load of a document uses a new actor id.
 //! 4. *No lock across await.* std locks only. Order: rooms, slot, log, audience, inbox.
-//! 5. *Everything is bounded.* Each bound is a named field of [`server::config::Config`].
+//! 5. *Everything is bounded.* A bound is a field of [`server::config::Config`]; `docs/operations.md` lists what has none yet.
 //! 6. *Heavy work leaves the runtime and the document lock.*
 //! 7. *A panic or a poisoned room costs one room*, never the server.
 //! 8. *Document frames are never dropped or reordered on a live connection.*
