@@ -66,6 +66,7 @@ impl Room {
         writer: &Writer,
         now: Instant,
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
+        let _here = self.turns.interactive();
         let mut slot = self.slot();
         slot.last_use = now;
         self.forget_gone(&mut slot);
@@ -101,6 +102,7 @@ impl Room {
         if stored.is_empty() {
             return;
         }
+        slot.table.forget_reading();
         slot.tail_changes += stored.len();
         slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
         let room = self.clone();

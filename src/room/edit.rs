@@ -3,7 +3,7 @@
 //! Nothing passes the gate, since nothing came from outside: the change is made on the live document, in a transaction
 //! that is rolled back when the edit is refused. From there on it is like any other: appended, flushed, announced.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use automerge::AutomergeError;
@@ -11,7 +11,7 @@ use automerge::transaction::Transaction;
 use bytes::Bytes;
 
 use super::commit::Writer;
-use super::room::{Live, Room};
+use super::room::{Live, Room, Slot};
 use super::run::heads_with;
 use crate::document::crdt::{Document, EditFailed};
 use crate::store::{Place, StoredChange};
@@ -50,7 +50,19 @@ impl Room {
         now: Instant,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
     ) -> Result<Edited<T>, EditError<E>> {
-        let mut slot = self.slot();
+        let _here = self.turns.interactive();
+        self.edit_in(self.slot(), place, writer, now, edit)
+    }
+
+    /// As [`edit`](Room::edit), for one who has locked the slot already.
+    pub(super) fn edit_in<T, E: From<AutomergeError>>(
+        self: &Arc<Self>,
+        mut slot: MutexGuard<'_, Slot>,
+        place: Place,
+        writer: &Writer,
+        now: Instant,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, E>,
+    ) -> Result<Edited<T>, EditError<E>> {
         slot.last_use = now;
         self.forget_gone(&mut slot);
         let Live::Awake(document) = &mut slot.live else {
@@ -82,17 +94,9 @@ impl Room {
                 author: writer.author.clone(),
             });
         }
-        let (position, heads) = {
-            let log = self.log();
-            (log.end(), log.heads())
-        };
-        self.queue(&mut slot, place, stored, position);
-        Ok(Edited {
-            value,
-            position,
-            epoch: self.epoch(),
-            heads,
-        })
+        let edited = self.seen(value);
+        self.queue(&mut slot, place, stored, edited.position);
+        Ok(edited)
     }
 
     /// Looks at the document as it is now. What is seen may be shown once the room is durable up to the position.
@@ -102,12 +106,17 @@ impl Room {
         let Live::Awake(document) = &slot.live else {
             return Err(super::room::NotAwake);
         };
+        Ok(self.seen(look(document)))
+    }
+
+    /// Something made from the document as it is now. Called with the lock of the slot held.
+    pub(super) fn seen<T>(&self, value: T) -> Edited<T> {
         let log = self.log();
-        Ok(Edited {
-            value: look(document),
+        Edited {
+            value,
             position: log.end(),
             epoch: self.epoch(),
             heads: log.heads(),
-        })
+        }
     }
 }

@@ -10,6 +10,8 @@ pub mod room;
 pub mod rooms;
 mod run;
 mod sleep;
+mod table;
+mod turns;
 
 pub use commit::{Commit, Writer};
 pub use compact::SteppedCompaction;
@@ -17,3 +19,5 @@ pub use edit::{EditError, Edited};
 pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
 pub use sleep::Waking;
+pub use table::TableReading;
+pub use turns::BulkTurn;

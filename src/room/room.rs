@@ -16,6 +16,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::audience::{Audience, AudienceLimits};
+use super::table::TableOf;
+use super::turns::{BulkTurn, Turns};
 use crate::document::crdt::Document;
 use crate::id::{ConnectionId, DocumentId};
 use crate::store::{Status, Store};
@@ -89,6 +91,8 @@ pub(super) struct Slot {
     pub singly: bool,
     /// A copy for catching up, good until the next commit.
     pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
+    /// Its index and the newest reading, if it is a table that somebody asked about.
+    pub table: TableOf,
     pub last_use: Instant,
     /// What a compaction would fold: changes and bytes stored since the last snapshot, and its bytes.
     pub tail_changes: usize,
@@ -109,6 +113,8 @@ pub struct Room {
     pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
     pub(super) commit_micros: AtomicU64,
+    /// Bulk writes queue behind everybody else.
+    pub(super) turns: Turns,
     /// Connections that left while the slot was in use. A leaf.
     pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
@@ -137,6 +143,7 @@ impl Room {
             quarantined: HashSet::new(),
             singly: false,
             replica: None,
+            table: TableOf::default(),
             last_use: now,
             tail_changes: 0,
             tail_bytes: 0,
@@ -151,6 +158,7 @@ impl Room {
             epoch: AtomicU64::new(0),
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
+            turns: Turns::default(),
             gone: Mutex::default(),
             id,
             store,
@@ -210,6 +218,11 @@ impl Room {
             Ok(slot) => matches!(&slot.live, Live::Awake(document) if document.has(hash)),
             Err(_) => false,
         }
+    }
+
+    /// Waits for the turn of one slice of a bulk write.
+    pub async fn bulk_turn(&self) -> BulkTurn<'_> {
+        self.turns.bulk().await
     }
 
     /// The next message for the peer of this conversation, if there is one.
@@ -314,6 +327,7 @@ impl Room {
     pub(super) fn throw_away(&self, slot: &mut Slot) {
         slot.live = Live::Asleep;
         slot.replica = None;
+        slot.table = TableOf::default();
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -350,6 +364,7 @@ impl Room {
         self.slot.lock().unwrap_or_else(|poisoned| {
             let mut slot = poisoned.into_inner();
             slot.replica = None;
+            slot.table = TableOf::default();
             slot.live = Live::Failed {
                 since: Instant::now(),
                 reason: "it panicked earlier".into(),

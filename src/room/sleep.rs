@@ -186,7 +186,8 @@ impl Room {
             }
             log.forget();
             slot.replica = None;
-            std::mem::replace(&mut slot.live, Live::Asleep)
+            let table = std::mem::take(&mut slot.table);
+            (std::mem::replace(&mut slot.live, Live::Asleep), table)
         };
         // Dropping a large document takes its time; the lock is not held for it.
         drop(document);

@@ -1,0 +1,163 @@
+//! The table of a room: its index beside the document, and readings of it for work that takes long.
+//!
+//! What only looks (a page of rows, one cell) or edits uses the index that follows the live document, under the lock of
+//! the slot. What goes over all rows (a filter, an export) works on a [`TableReading`]: a copy, made once for a version
+//! and shared by all who ask for it.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Instant;
+
+use automerge::transaction::Transaction;
+use automerge::{Automerge, AutomergeError};
+
+use super::commit::Writer;
+use super::edit::{EditError, Edited};
+use super::room::{Live, NotAwake, Room, Slot};
+use crate::document::crdt::Document;
+use crate::document::table::{NotATable, TableIndex};
+use crate::document::view::{self, Evaluated, View};
+use crate::store::Place;
+
+/// How many evaluations a reading remembers: the views that several people look at while nobody edits.
+const EVALUATIONS: usize = 16;
+
+/// A table at one version, apart from its room. May be shown once the room is durable up to the position it came with.
+pub struct TableReading {
+    document: Automerge,
+    index: Arc<TableIndex>,
+    /// The newest last; each is made once, by whoever asks first. A leaf.
+    evaluations: Mutex<Vec<(View, Evaluation)>>,
+}
+
+type Evaluation = Arc<OnceLock<Arc<Evaluated>>>;
+
+impl TableReading {
+    pub fn document(&self) -> &Automerge {
+        &self.document
+    }
+
+    pub fn index(&self) -> &TableIndex {
+        &self.index
+    }
+
+    /// The view on this table. Heavy (a column of 50,000 rows takes about 10 ms) the first time, then shared: the pages
+    /// of one view are cut from one evaluation.
+    pub fn evaluate(&self, view: &View) -> Arc<Evaluated> {
+        let evaluation = {
+            let mut evaluations = self.evaluations.lock().unwrap_or_else(PoisonError::into_inner);
+            match evaluations.iter().position(|(known, _)| known == view) {
+                Some(at) => {
+                    let known = evaluations.remove(at);
+                    evaluations.push(known);
+                }
+                None => {
+                    if evaluations.len() == EVALUATIONS {
+                        evaluations.remove(0);
+                    }
+                    evaluations.push((view.clone(), Evaluation::default()));
+                }
+            }
+            evaluations.last().map(|(_, evaluation)| evaluation.clone())
+        };
+        let make = || Arc::new(view::evaluate(&self.document, &self.index, view));
+        match evaluation {
+            Some(evaluation) => evaluation.get_or_init(make).clone(),
+            None => make(),
+        }
+    }
+}
+
+/// What a slot keeps of its table, as long as the document is awake.
+#[derive(Default)]
+pub(super) struct TableOf {
+    /// Follows the live document whenever somebody asks.
+    index: Option<Arc<TableIndex>>,
+    /// The newest reading, by the position it was made at.
+    reading: Option<(u64, Arc<TableReading>)>,
+}
+
+impl TableOf {
+    /// The index of the document's present version.
+    fn follow(&mut self, document: &Document) -> Result<Arc<TableIndex>, NotATable> {
+        let followed = match self.index.take() {
+            Some(mut index) => {
+                // Copied only while a reading of an older version is in use.
+                Arc::make_mut(&mut index).follow(document.automerge())?;
+                index
+            }
+            None => Arc::new(TableIndex::build(document.automerge())?),
+        };
+        self.index = Some(followed.clone());
+        Ok(followed)
+    }
+
+    /// The document has changed: a reading of it is kept only by those who work with it.
+    pub fn forget_reading(&mut self) {
+        self.reading = None;
+    }
+}
+
+impl Room {
+    /// As [`look`](Room::look), at a table.
+    pub fn look_table<T>(
+        &self,
+        now: Instant,
+        look: impl FnOnce(&Document, &TableIndex) -> T,
+    ) -> Result<Edited<Result<T, NotATable>>, NotAwake> {
+        let mut slot = self.slot();
+        slot.last_use = now;
+        let Slot { live, table, .. } = &mut *slot;
+        let Live::Awake(document) = live else {
+            return Err(NotAwake);
+        };
+        let value = table.follow(document).map(|index| look(document, &index));
+        Ok(self.seen(value))
+    }
+
+    /// A copy of the table as it is now, shared by all who ask before the next commit. Heavy.
+    pub fn read_table(&self, now: Instant) -> Result<Edited<Result<Arc<TableReading>, NotATable>>, NotAwake> {
+        let mut slot = self.slot();
+        slot.last_use = now;
+        let Slot { live, table, .. } = &mut *slot;
+        let Live::Awake(document) = live else {
+            return Err(NotAwake);
+        };
+        let position = self.log().end();
+        if let Some((at, reading)) = &table.reading
+            && *at == position
+        {
+            return Ok(self.seen(Ok(reading.clone())));
+        }
+        // The index is then the only one, unless somebody still works with the old reading.
+        table.forget_reading();
+        let reading = table.follow(document).map(|index| {
+            Arc::new(TableReading {
+                document: document.replica(),
+                index,
+                evaluations: Mutex::default(),
+            })
+        });
+        table.reading = reading.as_ref().ok().map(|reading| (position, reading.clone()));
+        Ok(self.seen(reading))
+    }
+
+    /// As [`edit`](Room::edit), of a table. The index is of the version that the edit is made on.
+    pub fn edit_table<T, E: From<AutomergeError> + From<NotATable>>(
+        self: &Arc<Self>,
+        place: Place,
+        writer: &Writer,
+        now: Instant,
+        edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<T, E>,
+    ) -> Result<Edited<T>, EditError<E>> {
+        let _here = self.turns.interactive();
+        let mut slot = self.slot();
+        let Slot { live, table, .. } = &mut *slot;
+        let Live::Awake(document) = live else {
+            return Err(EditError::NotAwake);
+        };
+        let index = table
+            .follow(document)
+            .map_err(|error| EditError::Refused(error.into()))?;
+        self.edit_in(slot, place, writer, now, |tx| edit(tx, &index))
+    }
+}
