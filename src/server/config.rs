@@ -37,6 +37,7 @@ pub struct Config {
     pub store: StoreLimits,
     pub rooms: RoomsLimits,
     pub room: RoomLimits,
+    pub rest: RestLimits,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,6 +158,28 @@ impl Default for RoomsLimits {
     }
 }
 
+/// The bounds of REST.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RestLimits {
+    /// The largest body taken, in bytes; files have their own bound.
+    pub body_bytes: usize,
+    /// The largest file taken, in bytes.
+    pub file_bytes: usize,
+    /// The bytes of all bodies being received and worked on; a request that would need more is told to come back.
+    pub receiving_bytes: usize,
+}
+
+impl Default for RestLimits {
+    fn default() -> Self {
+        Self {
+            body_bytes: 16 << 20,
+            file_bytes: 64 << 20,
+            receiving_bytes: 256 << 20,
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -172,6 +195,7 @@ impl Default for Config {
             store: StoreLimits::default(),
             rooms: RoomsLimits::default(),
             room: RoomLimits::default(),
+            rest: RestLimits::default(),
         }
     }
 }

@@ -49,6 +49,8 @@ pub struct Server {
     welcome: OnceLock<DocumentId>,
     /// Turns to load a document: loading takes several times the memory that the document will.
     loads: Semaphore,
+    /// The bytes of request bodies.
+    receiving: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -71,6 +73,7 @@ impl Server {
             bindings: Mutex::new(bindings),
             welcome: OnceLock::new(),
             loads: Semaphore::new(config.rooms.loads),
+            receiving: rest::budget(config.rest.receiving_bytes),
             draining: AtomicBool::new(false),
             config,
             store,

@@ -5,14 +5,18 @@ use std::time::{Duration, Instant};
 
 use automerge::transaction::Transaction;
 use automerge::{ActorId, AutomergeError};
+use axum::response::Response;
 
 use super::super::{Server, now_ms};
+use super::answer::Answer;
+use super::asked::Asked;
 use super::problem::{Code, Problem};
 use crate::document::author::{Author, Door};
 use crate::document::crdt::Document;
+use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
-use crate::room::{EditError, Edited, Room, Waking, Writer};
-use crate::store::{Need, NoPlace};
+use crate::room::{EditError, Edited, Room, TableReading, Waking, Writer};
+use crate::store::{Need, NoPlace, Place};
 
 /// A request that could not be served by then is told to come back.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -60,17 +64,72 @@ impl Server {
         }
     }
 
-    /// Makes one change of what `edit` does. It is on disk when this returns.
-    pub(super) async fn edit<T: Send + 'static>(
+    /// Reads from a table. What is read is on disk when this returns.
+    pub(super) async fn look_table<T: Send + 'static>(
+        &self,
+        id: &DocumentId,
+        look: impl Fn(&Document, &TableIndex) -> T + Send + Sync + 'static,
+    ) -> Result<Edited<T>, Problem> {
+        let look = Arc::new(look);
+        loop {
+            let room = self.find(id).await?;
+            let (reading, looking) = (room.clone(), look.clone());
+            let look = move || reading.look_table(Instant::now(), |document, index| looking(document, index));
+            // Fallen asleep in between: once more.
+            let Ok(seen) = off_runtime(look).await? else { continue };
+            if self.saved(&room, seen.position, seen.epoch).await? {
+                return is_table(id, seen);
+            }
+        }
+    }
+
+    /// A copy of a table for work that goes over all of its rows. What is in it is on disk when this returns.
+    pub(super) async fn read_table(&self, id: &DocumentId) -> Result<Edited<Arc<TableReading>>, Problem> {
+        loop {
+            let room = self.find(id).await?;
+            let reading = room.clone();
+            let Ok(seen) = off_runtime(move || reading.read_table(Instant::now())).await? else {
+                continue;
+            };
+            if self.saved(&room, seen.position, seen.epoch).await? {
+                return is_table(id, seen);
+            }
+        }
+    }
+
+    /// Makes one change of what `edit` does, once for each key, and answers when it is on disk.
+    pub(super) async fn write(
         &self,
         room: Arc<Room>,
-        edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refused> + Send + 'static,
-    ) -> Result<Edited<T>, Problem> {
-        let need = Need {
-            changes: 1,
-            bytes: EDIT_BYTES,
-        };
-        let place = tokio::time::timeout(PATIENCE, self.store.reserve(need))
+        asked: &Asked,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<Answer, Refused> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let _ = asked.digest;
+        let (place, writer) = (self.place(EDIT_BYTES).await?, writer());
+        let editing = room.clone();
+        let edited = off_runtime(move || editing.edit(place, &writer, Instant::now(), edit)).await?;
+        self.finish(&room, edited).await
+    }
+
+    /// As [`write`](Self::write), of a table: the index is of the version that is edited.
+    pub(super) async fn write_table(
+        &self,
+        id: &DocumentId,
+        asked: &Asked,
+        edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<Answer, Refused> + Send + 'static,
+    ) -> Result<Response, Problem> {
+        let _ = asked.digest;
+        let room = self.find(id).await?;
+        let (place, writer) = (self.place(EDIT_BYTES.max(2 * asked.body.len())).await?, writer());
+        let editing = room.clone();
+        let edited = off_runtime(move || editing.edit_table(place, &writer, Instant::now(), edit)).await?;
+        self.finish(&room, edited).await
+    }
+
+    /// A place in the queue of the disk, for one change of about so many bytes.
+    async fn place(&self, bytes: usize) -> Result<Place, Problem> {
+        let need = Need { changes: 1, bytes };
+        tokio::time::timeout(PATIENCE, self.store.reserve(need))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
             .map_err(|error| match error {
@@ -78,24 +137,20 @@ impl Server {
                     Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
                 }
                 NoPlace::Full => Problem::new(Code::Busy, "the disk is behind; try again"),
-            })?;
-        let author = Author {
-            time: now_ms() as u64,
-            user: None,
-            device: "http".into(),
-            door: Door::Rest,
-        };
-        let writer = Writer {
-            author,
-            connection: None,
-        };
-        let editing = room.clone();
-        let edited = off_runtime(move || editing.edit(place, &writer, Instant::now(), edit)).await?;
+            })
+    }
+
+    /// Waits for the disk, then says what came of an edit.
+    async fn finish(
+        &self,
+        room: &Room,
+        edited: Result<Edited<Answer>, EditError<Refused>>,
+    ) -> Result<Response, Problem> {
         let edited = match edited {
             Ok(edited) => edited,
             Err(EditError::Refused(Refused(problem))) => {
                 // The refusal was made from the document as it was, which may not be on disk yet.
-                self.saved(&room, room.end(), room.epoch()).await?;
+                self.saved(room, room.end(), room.epoch()).await?;
                 return Err(*problem);
             }
             Err(EditError::NotAwake) => {
@@ -106,8 +161,8 @@ impl Server {
             }
             Err(EditError::Failed(why)) => return Err(Problem::new(Code::Failed, why)),
         };
-        match self.saved(&room, edited.position, edited.epoch).await? {
-            true => Ok(edited),
+        match self.saved(room, edited.position, edited.epoch).await? {
+            true => Ok(edited.value.into_response(&edited.heads)),
             false => Err(Problem::new(
                 Code::NotSaved,
                 "the edit could not be written to the disk and was taken back",
@@ -132,9 +187,45 @@ impl From<Problem> for Refused {
     }
 }
 
+impl From<NotATable> for Refused {
+    fn from(why: NotATable) -> Self {
+        Problem::new(Code::NotATable, why.to_string()).into()
+    }
+}
+
 impl From<AutomergeError> for Refused {
     fn from(error: AutomergeError) -> Self {
         Problem::new(Code::Failed, format!("the library refused the edit: {error}")).into()
+    }
+}
+
+fn is_table<T>(id: &DocumentId, seen: Edited<Result<T, NotATable>>) -> Result<Edited<T>, Problem> {
+    let Edited {
+        value,
+        position,
+        epoch,
+        heads,
+    } = seen;
+    let value = value.map_err(|why| Problem::new(Code::NotATable, format!("document {id}: {why}")))?;
+    Ok(Edited {
+        value,
+        position,
+        epoch,
+        heads,
+    })
+}
+
+/// Who writes over HTTP.
+fn writer() -> Writer {
+    let author = Author {
+        time: now_ms() as u64,
+        user: None,
+        device: "http".into(),
+        door: Door::Rest,
+    };
+    Writer {
+        author,
+        connection: None,
     }
 }
 
@@ -158,7 +249,7 @@ async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
 }
 
 /// Runs heavy work on a worker thread.
-async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Problem::new(Code::Failed, "the server failed over this request; the log says more"))

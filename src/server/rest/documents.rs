@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use automerge::transaction::Transactable;
-use axum::body::Bytes;
+use automerge::transaction::{Transactable, Transaction};
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -12,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::Server;
-use super::desk::Refused;
+use super::answer::Answer;
+use super::asked::Asked;
 use super::etag;
 use super::problem::{Code, Problem};
 use crate::document::json;
@@ -88,32 +88,23 @@ pub(super) async fn list(
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 503, body = Problem, content_type = "application/problem+json"),
         (status = 507, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn create(State(server): State<Arc<Server>>, body: Bytes) -> Result<Response, Problem> {
-    let content = object(&body)?;
+pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
+    let content: Map<String, Value> = asked.json()?;
     let id = DocumentId::from_uuid(uuid::Uuid::new_v4());
     let room = server.room_awake(&id).await?;
-    let edited = server
-        .edit(room, move |tx| {
-            json::merge(tx, &content)?;
-            match content.is_empty() {
-                // A document exists from its first change on.
-                true => Err(Refused::from(Problem::new(
-                    Code::BadBody,
-                    "an empty object makes no document",
-                ))),
-                false => Ok(()),
-            }
-        })
-        .await?;
-    let headers = [
-        (header::LOCATION, format!("/v1/documents/{id}")),
-        (header::ETAG, etag::of(&edited.heads)),
-    ];
     let created = Created {
         document_id: id.to_string(),
         url: id.url(),
     };
-    Ok((StatusCode::CREATED, headers, Json(created)).into_response())
+    let edit = move |tx: &mut Transaction<'_>| {
+        json::merge(tx, &content)?;
+        match content.is_empty() {
+            // A document exists from its first change on.
+            true => Err(Problem::new(Code::BadBody, "an empty object makes no document").into()),
+            false => Ok(Answer::created(created, format!("/v1/documents/{id}"))),
+        }
+    };
+    server.write(room, &asked, edit).await
 }
 
 /// The document as JSON; its ETag is its version.
@@ -180,34 +171,24 @@ pub(super) async fn read_bytes(
 pub(super) async fn merge(
     State(server): State<Arc<Server>>,
     Path(document): Path<String>,
-    headers: HeaderMap,
-    body: Bytes,
+    asked: Asked,
 ) -> Result<Response, Problem> {
-    let patch = object(&body)?;
+    let patch: Map<String, Value> = asked.json()?;
     let room = server.find(&parse(&document)?).await?;
-    let edited = server
-        .edit(room, move |tx| {
-            let tag = etag::of(&tx.base_heads());
-            if etag::named_by(&headers, header::IF_MATCH, &tag) == Some(false) {
-                let mut problem = Problem::new(Code::VersionChanged, "the document has another version by now");
-                problem.etag = Some(tag);
-                return Err(problem.into());
-            }
-            json::merge(tx, &patch)?;
-            Ok(())
-        })
-        .await?;
-    Ok((StatusCode::NO_CONTENT, [(header::ETAG, etag::of(&edited.heads))]).into_response())
+    let headers = asked.headers.clone();
+    let edit = move |tx: &mut Transaction<'_>| {
+        let tag = etag::of(&tx.base_heads());
+        if etag::named_by(&headers, header::IF_MATCH, &tag) == Some(false) {
+            let mut problem = Problem::new(Code::VersionChanged, "the document has another version by now");
+            problem.etag = Some(tag);
+            return Err(problem.into());
+        }
+        json::merge(tx, &patch)?;
+        Ok(Answer::done())
+    };
+    server.write(room, &asked, edit).await
 }
 
 fn parse(document: &str) -> Result<DocumentId, Problem> {
     DocumentId::parse_address(document).map_err(|error| Problem::new(Code::BadId, error.to_string()))
-}
-
-fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Problem::new(Code::BadBody, "the body is JSON, but not an object")),
-        Err(error) => Err(Problem::new(Code::BadBody, format!("the body is not JSON: {error}"))),
-    }
 }

@@ -3,6 +3,8 @@
 //! Every write is one Automerge change through the room, and is on disk before it is answered; so is everything that an
 //! answer reveals, refusals and 304 included. The OpenAPI description is made from the code at hand.
 
+mod answer;
+mod asked;
 mod desk;
 mod documents;
 mod etag;
@@ -18,6 +20,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use asked::budget;
 pub use problem::{Code, Problem};
 
 use super::Server;

@@ -1,0 +1,224 @@
+//! What a request that writes asks for: its body, its headers, and the key under which it is done once.
+//!
+//! One extractor for all of them, so that bodies are bounded in one place: each by its kind, all that are being received
+//! together by a budget of the server. What is held is what has arrived, not what a header announces.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use bytes::BytesMut;
+use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::super::Server;
+use super::problem::{Code, Problem};
+
+/// A body of which nothing arrives for this long is given up.
+const SILENCE: Duration = Duration::from_secs(30);
+
+/// What one permit of the budget stands for, in bytes.
+const UNIT: usize = 1 << 10;
+
+/// A request that writes.
+pub(super) struct Asked {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    /// SHA-256 of what is asked: method, path, query and body. The same key with another digest is a mistake.
+    pub digest: [u8; 32],
+    /// Held until the request is answered.
+    _receiving: Vec<OwnedSemaphorePermit>,
+}
+
+/// A request with a file: as [`Asked`], but larger.
+pub(super) struct Upload(pub Asked);
+
+impl FromRequest<Arc<Server>> for Asked {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
+        receive(request, &server.receiving, server.config.rest.body_bytes).await
+    }
+}
+
+impl FromRequest<Arc<Server>> for Upload {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
+        receive(request, &server.receiving, server.config.rest.file_bytes)
+            .await
+            .map(Self)
+    }
+}
+
+impl Asked {
+    /// The body as JSON; an error names the field. An empty body is an error, too.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let mut reader = serde_json::Deserializer::from_slice(&self.body);
+        let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+            let field = pointer(error.path());
+            let problem = Problem::new(
+                Code::BadBody,
+                format!("the body is not what it should be: {}", error.inner()),
+            );
+            match field.is_empty() {
+                true => problem,
+                false => problem.at(field),
+            }
+        })?;
+        reader
+            .end()
+            .map_err(|error| Problem::new(Code::BadBody, format!("the body is not JSON: {error}")))?;
+        Ok(read)
+    }
+
+    /// The media type of the body, without its parameters, in lower case; empty if none is given.
+    pub fn media_type(&self) -> String {
+        let given = self.headers.get(header::CONTENT_TYPE);
+        let text = given.and_then(|given| given.to_str().ok()).unwrap_or_default();
+        text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+}
+
+/// The budget of all bodies that are being received.
+pub(in crate::server) fn budget(bytes: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new((bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS)))
+}
+
+async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Result<Asked, Problem> {
+    let (parts, body) = request.into_parts();
+    let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
+    let announced = parts.headers.get(header::CONTENT_LENGTH);
+    let announced: Option<usize> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
+    if announced.is_some_and(|announced| announced > limit) {
+        return Err(too_large());
+    }
+    let (body, receiving) = collect(body, budget, limit).await.map_err(|why| match why {
+        Unreceived::TooLarge => too_large(),
+        Unreceived::Budget => Problem::new(
+            Code::Busy,
+            "the server is receiving as much as it can; try again in a moment",
+        ),
+        Unreceived::Silent => Problem::new(Code::BadBody, "the body stopped arriving"),
+        Unreceived::Broken(why) => Problem::new(Code::BadBody, format!("the body did not arrive: {why}")),
+    })?;
+    let mut digest = Sha256::new();
+    for part in [
+        parts.method.as_str(),
+        parts.uri.path(),
+        parts.uri.query().unwrap_or_default(),
+    ] {
+        digest.update((part.len() as u64).to_be_bytes());
+        digest.update(part);
+    }
+    digest.update(&body);
+    Ok(Asked {
+        headers: parts.headers,
+        body,
+        digest: digest.finalize().into(),
+        _receiving: receiving,
+    })
+}
+
+/// Why a body is not there.
+enum Unreceived {
+    TooLarge,
+    Budget,
+    Silent,
+    Broken(String),
+}
+
+async fn collect(
+    body: Body,
+    budget: &Arc<Semaphore>,
+    limit: usize,
+) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Unreceived> {
+    let mut stream = body.into_data_stream();
+    let (mut whole, mut held, mut paid) = (BytesMut::new(), Vec::new(), 0);
+    while let Some(chunk) = tokio::time::timeout(SILENCE, stream.next())
+        .await
+        .map_err(|_| Unreceived::Silent)?
+    {
+        let chunk = chunk.map_err(|error| Unreceived::Broken(error.to_string()))?;
+        if whole.len() + chunk.len() > limit {
+            return Err(Unreceived::TooLarge);
+        }
+        whole.extend_from_slice(&chunk);
+        let due = whole.len().div_ceil(UNIT) - paid;
+        if due > 0 {
+            let permits = budget.clone().try_acquire_many_owned(due as u32);
+            held.push(permits.map_err(|_| Unreceived::Budget)?);
+            paid += due;
+        }
+    }
+    Ok((whole.freeze(), held))
+}
+
+/// A path into a JSON document as RFC 6901 writes it.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    let parts = path.iter().map(|segment| match segment {
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Enum { variant } => format!("/{variant}"),
+        Segment::Unknown => "/?".to_owned(),
+    });
+    parts.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(body: &str) -> Asked {
+        Asked {
+            headers: HeaderMap::new(),
+            body: Bytes::copy_from_slice(body.as_bytes()),
+            digest: [0; 32],
+            _receiving: Vec::new(),
+        }
+    }
+
+    #[derive(Debug, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shape {
+        #[expect(dead_code)]
+        rows: Vec<std::collections::BTreeMap<String, u8>>,
+    }
+
+    #[test]
+    fn an_error_names_the_field() {
+        let problem = asked(r#"{"rows": [{"a/b": 1}, {"a/b": "x"}]}"#)
+            .json::<Shape>()
+            .unwrap_err();
+        assert_eq!(problem.field.as_deref(), Some("/rows/1/a~1b"));
+        assert!(problem.detail.contains("invalid type"), "{}", problem.detail);
+        let unknown = asked(r#"{"lines": []}"#).json::<Shape>().unwrap_err();
+        assert!(unknown.detail.contains("lines"), "{}", unknown.detail);
+        assert!(asked("").json::<Shape>().is_err());
+        assert!(asked(r#"{"rows": []} x"#).json::<Shape>().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_body_is_bounded_and_so_are_all_of_them() {
+        let body = |bytes: usize| Body::from(vec![0; bytes]);
+        let roomy = budget(1 << 20);
+        assert!(matches!(
+            collect(body(5000), &roomy, 4999).await,
+            Err(Unreceived::TooLarge)
+        ));
+        let narrow = budget(8 << 10);
+        let first = collect(body(5000), &narrow, 1 << 20).await.ok();
+        assert_eq!(first.as_ref().map(|(whole, _)| whole.len()), Some(5000));
+        assert!(matches!(
+            collect(body(5000), &narrow, 1 << 20).await,
+            Err(Unreceived::Budget)
+        ));
+        drop(first);
+        assert!(collect(body(5000), &narrow, 1 << 20).await.is_ok());
+    }
+}
