@@ -108,16 +108,12 @@ impl TableIndex {
         if touched.is_empty() {
             return;
         }
-        let many = touched.len() > 32;
-        let mut fresh = Vec::with_capacity(touched.len());
+        let (mut fresh, mut old) = (Vec::with_capacity(touched.len()), Vec::new());
         for id in touched {
-            if let Some(old) = self.by_id.remove(&id) {
-                self.roles.remove(&old.object);
+            if let Some(known) = self.by_id.remove(&id) {
+                self.roles.remove(&known.object);
                 self.count(&id, -1);
-                if !many {
-                    remove(&mut self.rows, &old);
-                    remove(&mut self.live, &old);
-                }
+                old.push(known);
             }
             let block = self.blocks.get(id.block()).map(|block| &block.object);
             if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
@@ -130,19 +126,12 @@ impl TableIndex {
                 fresh.push(row);
             }
         }
-        if many {
-            // One sort instead of moving the tails of the lists for each row; most of it is sorted already.
-            self.rows = self.by_id.values().cloned().collect();
-            self.rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-            self.live = self.rows.iter().filter(|row| row.deleted.is_none()).cloned().collect();
-            return;
-        }
-        for row in fresh {
-            if row.deleted.is_none() {
-                insert(&mut self.live, row.clone());
-            }
-            insert(&mut self.rows, row);
-        }
+        take_out(&mut self.rows, &old);
+        take_out(&mut self.live, &old);
+        fresh.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
+        let live = fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect();
+        put_in(&mut self.live, live);
+        put_in(&mut self.rows, fresh);
     }
 }
 
@@ -172,13 +161,38 @@ fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry,
     Some((row, parts))
 }
 
-fn remove(rows: &mut Vec<Arc<RowEntry>>, row: &RowEntry) {
-    if let Ok(at) = rows.binary_search_by(|other| other.place().cmp(&row.place())) {
-        rows.remove(at);
+/// So many rows are taken out one by one, which moves the tail of the list for each; more are taken out in one pass.
+const FEW: usize = 32;
+
+/// Takes rows out of a sorted list that may hold them.
+fn take_out(rows: &mut Vec<Arc<RowEntry>>, gone: &[Arc<RowEntry>]) {
+    if gone.len() > FEW {
+        let gone: HashSet<&RowId> = gone.iter().map(|row| &row.id).collect();
+        rows.retain(|row| !gone.contains(&row.id));
+        return;
+    }
+    for row in gone {
+        if let Ok(at) = rows.binary_search_by(|other| other.place().cmp(&row.place())) {
+            rows.remove(at);
+        }
     }
 }
 
-fn insert(rows: &mut Vec<Arc<RowEntry>>, row: Arc<RowEntry>) {
-    let at = rows.partition_point(|other| other.place() < row.place());
-    rows.insert(at, row);
+/// Puts sorted rows into a sorted list. Rows that come behind all others, as those of an import do, move nothing.
+fn put_in(rows: &mut Vec<Arc<RowEntry>>, fresh: Vec<Arc<RowEntry>>) {
+    let Some(first) = fresh.first() else { return };
+    let behind = rows.split_off(rows.partition_point(|other| other.place() < first.place()));
+    if behind.is_empty() {
+        rows.extend(fresh);
+        return;
+    }
+    rows.reserve(behind.len() + fresh.len());
+    let mut behind = behind.into_iter().peekable();
+    for row in fresh {
+        while let Some(other) = behind.next_if(|other| other.place() < row.place()) {
+            rows.push(other);
+        }
+        rows.push(row);
+    }
+    rows.extend(behind);
 }
