@@ -143,6 +143,12 @@ impl Rooms {
         swept
     }
 
+    /// The rooms whose document is awake.
+    pub fn awake(&self) -> Vec<Arc<Room>> {
+        let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();
+        all.into_iter().filter(|room| room.is_awake()).collect()
+    }
+
     /// The rooms whose changes should be folded into a snapshot.
     pub fn due_for_compaction(&self, now: Instant) -> Vec<Arc<Room>> {
         let all: Vec<Arc<Room>> = self.rooms().values().cloned().collect();

@@ -67,6 +67,12 @@ impl Room {
         !matches!(slot.live, Live::Loading) && (matches!(slot.live, Live::Awake(_)) || log.durable() == log.end())
     }
 
+    /// Whether the document is awake; whoever works in the slot has found it so.
+    pub fn is_awake(&self) -> bool {
+        self.slot_if_free()
+            .is_none_or(|slot| matches!(slot.live, Live::Awake(_)))
+    }
+
     /// Loads the document with a fresh author, and marks everybody. Heavy.
     pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
         let (upto, remains) = {

@@ -38,6 +38,7 @@ pub struct Config {
     pub rooms: RoomsLimits,
     pub room: RoomLimits,
     pub rest: RestLimits,
+    pub tables: TableTimes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -180,6 +181,27 @@ impl Default for RestLimits {
     }
 }
 
+/// The times of tables.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TableTimes {
+    /// What was deleted longer ago is purged.
+    #[serde(with = "humantime_serde")]
+    pub retention: Duration,
+    /// How often a table that is awake is looked through for it.
+    #[serde(with = "humantime_serde")]
+    pub clean_every: Duration,
+}
+
+impl Default for TableTimes {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(30 * 24 * 60 * 60),
+            clean_every: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -196,6 +218,7 @@ impl Default for Config {
             rooms: RoomsLimits::default(),
             room: RoomLimits::default(),
             rest: RestLimits::default(),
+            tables: TableTimes::default(),
         }
     }
 }

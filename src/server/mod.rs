@@ -1,6 +1,7 @@
 //! Floor 4: the doors, the sweeper, and the order in which everything starts and ends.
 
 pub mod assets;
+mod cleaner;
 pub mod config;
 mod connection;
 mod http;

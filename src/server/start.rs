@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 
 use super::config::Config;
 use super::meter::{MeteredListener, Socket};
-use super::{Server, http, sweeper, welcome};
+use super::{Server, cleaner, http, sweeper, welcome};
 use crate::room::inbox::Close;
 use crate::store::engine::Engine;
 use crate::store::sled::{OpenError, SledEngine, SledOptions};
@@ -39,6 +39,7 @@ pub struct Running {
     committer: JoinHandle<()>,
     accepting: tokio::task::JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
+    cleaning: tokio::task::JoinHandle<()>,
     stop_accepting: oneshot::Sender<()>,
 }
 
@@ -87,12 +88,14 @@ pub async fn start_on(config: Config, engine: Arc<dyn Engine>) -> Result<Running
         }
     });
     let sweeping = tokio::spawn(sweeper::run(server.clone()));
+    let cleaning = tokio::spawn(cleaner::run(server.clone()));
     Ok(Running {
         server,
         address,
         committer,
         accepting,
         sweeping,
+        cleaning,
         stop_accepting,
     })
 }
@@ -117,6 +120,7 @@ impl Running {
             committer,
             accepting,
             sweeping,
+            cleaning,
             stop_accepting,
             ..
         } = self;
@@ -131,8 +135,10 @@ impl Running {
         while !server.connections().is_empty() {
             poll.tick().await;
         }
-        sweeping.abort();
-        let _ = sweeping.await;
+        for task in [sweeping, cleaning] {
+            task.abort();
+            let _ = task.await;
+        }
         accepting.abort();
         let _ = accepting.await;
         server.store.drain().await;

@@ -238,6 +238,9 @@ pub enum EditFailed {
 }
 
 /// Plans and writes in one go, as the whole of one transaction. After an error the transaction must be rolled back.
+///
+/// The index is of the version that the transaction is made on. Most others are found out here, not all: the library names
+/// the author's own last change among what a transaction is based on, even when others have built on it since.
 pub fn edit(
     tx: &mut impl Transactable,
     index: &TableIndex,
@@ -245,7 +248,8 @@ pub fn edit(
     stamp: &Stamp,
     rng: &mut impl Rng,
 ) -> Result<Vec<Outcome>, EditFailed> {
-    if tx.pending_ops() > 0 || tx.base_heads() != index.heads() {
+    let base = tx.base_heads();
+    if tx.pending_ops() > 0 || !index.heads().iter().all(|head| base.contains(head)) {
         return Err(EditFailed::Stale);
     }
     let plan = Plan::new(tx, index, edits, stamp, rng)?;
