@@ -8,14 +8,15 @@ use automerge::{ActorId, AutomergeError};
 
 use super::super::{Server, now_ms};
 use super::problem::{Code, Problem};
+use super::tombstones;
 use crate::document::author::{Author, Door};
 use crate::document::crdt::Document;
 use crate::id::DocumentId;
-use crate::room::{EditError, Edited, Room, Waking, Writer};
-use crate::store::{Need, NoPlace};
+use crate::room::{EditError, Edited, Room, Seen, Waking, Writer};
+use crate::store::{Need, NoPlace, Place};
 
 /// A request that could not be served by then is told to come back.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The bytes of change reserved for one edit before it is made.
 const EDIT_BYTES: usize = 64 << 10;
@@ -24,9 +25,10 @@ impl Server {
     /// The room of a document, awake. A document that was never stored is not found.
     pub(super) async fn find(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
         let room = self.room_awake(id).await?;
-        match room.exists() {
-            true => Ok(room),
-            false => Err(Problem::new(Code::NotFound, format!("there is no document {id}"))),
+        match tombstones::deletion(&room).await? {
+            Some(tombstone) => Err(tombstones::gone(id, &tombstone)),
+            None if room.exists() => Ok(room),
+            None => Err(Problem::new(Code::NotFound, format!("there is no document {id}"))),
         }
     }
 
@@ -66,29 +68,7 @@ impl Server {
         room: Arc<Room>,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<T, Refused> + Send + 'static,
     ) -> Result<Edited<T>, Problem> {
-        let need = Need {
-            changes: 1,
-            bytes: EDIT_BYTES,
-        };
-        let place = tokio::time::timeout(PATIENCE, self.store.reserve(need))
-            .await
-            .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
-            .map_err(|error| match error {
-                NoPlace::ReadOnly(reason) => {
-                    Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
-                }
-                NoPlace::Full => Problem::new(Code::Busy, "the disk is behind; try again"),
-            })?;
-        let author = Author {
-            time: now_ms() as u64,
-            user: None,
-            device: "http".into(),
-            door: Door::Rest,
-        };
-        let writer = Writer {
-            author,
-            connection: None,
-        };
+        let (place, writer) = (self.place().await?, writer());
         let editing = room.clone();
         let edited = off_runtime(move || editing.edit(place, &writer, Instant::now(), edit)).await?;
         let edited = match edited {
@@ -97,6 +77,14 @@ impl Server {
                 // The refusal was made from the document as it was, which may not be on disk yet.
                 self.saved(&room, room.end(), room.epoch()).await?;
                 return Err(*problem);
+            }
+            Err(EditError::Deleted { tombstone, seen }) => {
+                self.saved_all(&room, seen).await?;
+                return Err(tombstones::gone(room.id(), &tombstone));
+            }
+            Err(EditError::Key { why, seen }) => {
+                self.saved_all(&room, seen).await?;
+                return Err(tombstones::key_refused(why));
             }
             Err(EditError::NotAwake) => {
                 return Err(Problem::new(
@@ -115,11 +103,49 @@ impl Server {
         }
     }
 
+    /// A place in the queue of the committer for one edit.
+    pub(super) async fn place(&self) -> Result<Place, Problem> {
+        let need = Need {
+            changes: 1,
+            bytes: EDIT_BYTES,
+        };
+        tokio::time::timeout(PATIENCE, self.store.reserve(need))
+            .await
+            .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
+            .map_err(|error| match error {
+                NoPlace::ReadOnly(reason) => {
+                    Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
+                }
+                NoPlace::Full => Problem::new(Code::Busy, "the disk is behind; try again"),
+            })
+    }
+
+    /// Waits until all of this is on disk. False if it was rolled back.
+    pub(super) async fn saved_all(&self, room: &Room, seen: Seen) -> Result<bool, Problem> {
+        tokio::time::timeout(PATIENCE, room.until_saved(seen))
+            .await
+            .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))
+    }
+
     /// Waits until what was seen or done is on disk. False if it was rolled back.
     async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
         tokio::time::timeout(PATIENCE, room.until_durable(position, epoch))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))
+    }
+}
+
+/// Who writes over HTTP.
+pub(super) fn writer() -> Writer {
+    let author = Author {
+        time: now_ms() as u64,
+        user: None,
+        device: "http".into(),
+        door: Door::Rest,
+    };
+    Writer {
+        author,
+        connection: None,
     }
 }
 
@@ -158,7 +184,7 @@ async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
 }
 
 /// Runs heavy work on a worker thread.
-async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(super) async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work)
         .await
         .map_err(|_| Problem::new(Code::Failed, "the server failed over this request; the log says more"))

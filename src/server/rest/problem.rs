@@ -31,8 +31,12 @@ pub enum Code {
     BadId,
     BadBody,
     BadQuery,
+    BadKey,
     NotFound,
+    Deleted,
     VersionChanged,
+    KeyExpired,
+    KeyReused,
     Busy,
     ReadOnly,
     NotSaved,
@@ -42,8 +46,11 @@ pub enum Code {
 impl Code {
     fn status(self) -> StatusCode {
         match self {
-            Code::BadId | Code::BadBody | Code::BadQuery => StatusCode::BAD_REQUEST,
+            Code::BadId | Code::BadBody | Code::BadQuery | Code::BadKey => StatusCode::BAD_REQUEST,
             Code::NotFound => StatusCode::NOT_FOUND,
+            Code::Deleted => StatusCode::GONE,
+            Code::KeyExpired => StatusCode::CONFLICT,
+            Code::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Code::VersionChanged => StatusCode::PRECONDITION_FAILED,
             Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Code::ReadOnly | Code::NotSaved => StatusCode::INSUFFICIENT_STORAGE,
