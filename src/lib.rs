@@ -27,7 +27,7 @@
 //!
 //! | floor | module | what |
 //! |---|---|---|
-//! | 0 | [`id`] | the names of things |
+//! | 0 | [`id`], [`key`] | the names of things, and of writes |
 //! | 1 | [`document`] | what a document means: the CRDT, the table, CSV |
 //! | 1 | [`wire`] | bytes to messages and back |
 //! | 1 | [`sync`] | the gate, conversations, the change log, presence |
@@ -54,6 +54,7 @@
 #![forbid(unsafe_code)]
 
 pub mod id;
+pub mod key;
 
 pub mod document;
 pub mod sync;

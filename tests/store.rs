@@ -12,7 +12,7 @@ use roundtable::store::engine::Engine;
 use roundtable::store::memory::MemoryEngine;
 use roundtable::store::sled::{SledEngine, SledOptions};
 use roundtable::store::{
-    Append, Committer, Need, Place, Progress, Snapshot, Store, StoreFailure, StoreLimits, Stored, StoredChange,
+    Append, Committer, Listed, Need, Place, Progress, Snapshot, Store, StoreFailure, StoreLimits, Stored, StoredChange,
 };
 
 #[path = "store/committing.rs"]
@@ -43,7 +43,15 @@ const SMALL: StoreLimits = StoreLimits {
     batch_changes: 2,
     batch_bytes: 1000,
     snapshots: 1,
+    keys: 3,
 };
+
+/// The documents that are not deleted.
+fn listed(store: &Store) -> Vec<DocumentId> {
+    let page = store.documents(Listed::Present, None, 9).expect("they read");
+    assert_eq!(page.next, None, "a test has fewer documents");
+    page.documents
+}
 
 fn need(changes: usize, bytes: usize) -> Need {
     Need { changes, bytes }
@@ -131,6 +139,7 @@ fn append_at(store: &Store, place: Place, document: &DocumentId, changes: Vec<St
     let append = Append {
         document: document.clone(),
         changes,
+        notes: Vec::new(),
         flushed: Box::new(move |outcome| outcomes.lock().unwrap().push((last, outcome))),
     };
     store.append(place, append);

@@ -14,7 +14,7 @@ use super::room::{Live, NotAwake, Room, Slot};
 use super::run::Run;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
-use crate::store::{Append, Place, StoredChange};
+use crate::store::{Append, Note, Place, StoredChange};
 use crate::sync::gate::{Offered, Refusal};
 
 /// Who offers the changes of a commit.
@@ -58,7 +58,7 @@ impl Commit {
 
 impl Room {
     /// Takes the changes that pass the gate. `place` was reserved before, so that nothing can fail after apply. A document
-    /// that is not awake gives everything back.
+    /// that is not awake gives everything back, and so does one that is deleted: see [`Room::deletion`].
     pub fn commit(
         self: &Arc<Self>,
         place: Place,
@@ -71,6 +71,9 @@ impl Room {
         slot.last_use = now;
         self.forget_gone(&mut slot);
         let started = Instant::now();
+        if self.notes().tombstone().is_some() {
+            return Err((NotAwake, place, offered));
+        }
         let Slot {
             live: Live::Awake(document),
             ..
@@ -88,7 +91,7 @@ impl Room {
             let micros = started.elapsed().as_micros() as u64 / stored.len() as u64;
             self.commit_micros.store(micros, Ordering::Relaxed);
         }
-        self.queue(&mut slot, place, stored, commit.end);
+        self.queue(&mut slot, place, stored, Vec::new());
         if poisoned {
             self.throw_away(&mut slot);
             drop(slot);
@@ -97,22 +100,23 @@ impl Room {
         Ok(commit)
     }
 
-    /// Queues what was applied and logged for the disk, up to the position `end`.
-    pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, stored: Vec<StoredChange>, end: u64) {
-        if stored.is_empty() {
+    /// Queues what was applied and logged for the disk, with the notes beside it.
+    pub(super) fn queue(self: &Arc<Self>, slot: &mut Slot, place: Place, changes: Vec<StoredChange>, notes: Vec<Note>) {
+        if changes.is_empty() && notes.is_empty() {
             return;
         }
         slot.table.forget_reading();
-        slot.tail_changes += stored.len();
-        slot.tail_bytes += stored.iter().map(|change| change.bytes.len()).sum::<usize>();
-        let room = self.clone();
-        let flushed = Box::new(move |result: Result<(), _>| room.flushed(end, result.is_ok()));
+        slot.tail_changes += changes.len();
+        slot.tail_bytes += changes.iter().map(|change| change.bytes.len()).sum::<usize>();
+        let (room, upto) = (self.clone(), self.seen());
+        let flushed = Box::new(move |result: Result<(), _>| room.flushed(upto, result.is_ok()));
         let document = self.id.clone();
         self.store.append(
             place,
             Append {
                 document,
-                changes: stored,
+                changes,
+                notes,
                 flushed,
             },
         );

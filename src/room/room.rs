@@ -3,7 +3,7 @@
 //! A room holds the live document, its change log and its audience, each under a lock of its own, and no task. What
 //! happens in it happens on the task of whoever asks. [`Room::commit`] is the one way in for a change.
 //!
-//! Locks, in this order: slot, log, audience. None is held across an await. Heavy work (loading, saving, catching up) is
+//! Locks, in this order: slot, log or notes, audience. None is held across an await. Heavy work (loading, saving, catching up) is
 //! done by methods that say so; they are called off the runtime and take the locks only to look and to swap.
 
 use std::collections::HashSet;
@@ -16,6 +16,7 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::audience::{Audience, AudienceLimits};
+use super::notes::Notes;
 use super::table::TableOf;
 use super::turns::{BulkTurn, Turns};
 use crate::document::crdt::Document;
@@ -119,7 +120,19 @@ pub struct Room {
     pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
     pub(super) log: Mutex<ChangeLog>,
+    pub(super) notes: Mutex<Notes>,
     pub(super) audience: Mutex<Audience>,
+}
+
+/// What somebody has seen of a room, or done in it: nothing of it may be shown before all this is on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Seen {
+    /// The position of the last change.
+    pub position: u64,
+    /// The number of the last note beside the changes: an idempotency key, or that the document was deleted or restored.
+    pub note: u64,
+    /// The epoch they belong to.
+    pub epoch: u64,
 }
 
 /// The document is asleep or being loaded: see [`Room::begin_wake`].
@@ -153,6 +166,7 @@ impl Room {
         };
         Arc::new(Self {
             log: Mutex::new(ChangeLog::starting_at(0, Heads::default(), limits.log.clone())),
+            notes: Mutex::default(),
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
@@ -179,9 +193,21 @@ impl Room {
         self.epoch.load(Ordering::Acquire)
     }
 
-    /// Whether the document exists: from its first durable change on. Meaningful once the room was awake.
+    /// Whether the document exists: from its first durable change on, unless it is deleted. Meaningful once the room was
+    /// awake.
     pub fn exists(&self) -> bool {
-        self.log().durable() > 0
+        self.log().durable() > 0 && self.deleted().is_none()
+    }
+
+    /// Everything that was done in this room so far.
+    pub fn seen(&self) -> Seen {
+        // The epoch first: if the room is rolled back meanwhile, what comes behind belongs to none.
+        let epoch = self.epoch();
+        Seen {
+            position: self.end(),
+            note: self.notes().newest(),
+            epoch,
+        }
     }
 
     /// Whether no change is taken until the process starts anew: the store has failed.
@@ -265,10 +291,11 @@ impl Room {
         Ok(replica)
     }
 
-    /// The committer synced, or failed to sync, everything up to `position`.
-    pub(super) fn flushed(&self, position: u64, synced: bool) {
+    /// The committer synced, or failed to sync, everything up to here.
+    pub(super) fn flushed(&self, upto: Seen, synced: bool) {
         if synced {
-            self.log().flushed(position);
+            self.log().flushed(upto.position);
+            self.notes().flushed(upto.note);
         } else {
             self.roll_back();
         }
@@ -306,14 +333,28 @@ impl Room {
         .await
     }
 
+    /// Waits until all of this may be shown. False if it was rolled back instead.
+    pub async fn until_saved(&self, seen: Seen) -> bool {
+        self.until(|room| {
+            let is_saved = room.durable() >= seen.position && room.notes().durable() >= seen.note;
+            match is_saved {
+                true => Some(true),
+                false => (room.epoch() != seen.epoch).then_some(false),
+            }
+        })
+        .await
+    }
+
     /// The store failed: the document holds what will never be durable. It is taken back to the last durable change.
     fn roll_back(&self) {
         let mut slot = self.slot();
         let mut log = self.log();
-        if log.end() == log.durable() && slot.rolled_back {
+        let mut notes = self.notes();
+        if log.end() == log.durable() && notes.is_settled() && slot.rolled_back {
             return;
         }
         log.roll_back();
+        notes.roll_back();
         slot.rolled_back = true;
         slot.aside.discard();
         if let Live::Awake(document) = std::mem::replace(&mut slot.live, Live::Asleep) {
@@ -375,6 +416,10 @@ impl Room {
 
     pub(super) fn log(&self) -> MutexGuard<'_, ChangeLog> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub fn audience(&self) -> MutexGuard<'_, Audience> {

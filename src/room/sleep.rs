@@ -81,7 +81,10 @@ impl Room {
         };
         let load = || match remains {
             Some(document) => self.take_back(actor, &document),
-            None => self.load(actor, upto),
+            None => {
+                self.learn_fate().map_err(|error| error.to_string())?;
+                self.load(actor, upto)
+            }
         };
         let loaded =
             catch_unwind(AssertUnwindSafe(load)).unwrap_or_else(|_| Err("loading the document panicked".into()));
@@ -207,6 +210,7 @@ impl Room {
         let log = self.log();
         matches!(slot.live, Live::Asleep | Live::Failed { .. })
             && log.durable() == log.end()
+            && self.notes().is_settled()
             && !slot.rolled_back
             && slot.aside.is_empty()
     }

@@ -9,14 +9,17 @@ use std::time::Instant;
 
 use automerge::transaction::Transaction;
 use automerge::{Automerge, AutomergeError};
+use bytes::Bytes;
 
 use super::commit::Writer;
 use super::edit::{EditError, Edited};
+use super::keys::{Keyed, Once};
 use super::room::{Live, NotAwake, Room, Slot};
 use crate::document::crdt::Document;
 use crate::document::table::{NotATable, TableIndex};
 use crate::document::view::{self, Evaluated, View};
 use crate::store::Place;
+use crate::sync::log::Heads;
 
 /// How many evaluations a reading remembers: the views that several people look at while nobody edits.
 const EVALUATIONS: usize = 16;
@@ -111,7 +114,7 @@ impl Room {
             return Err(NotAwake);
         };
         let value = table.follow(document).map(|index| look(document, &index));
-        Ok(self.seen(value))
+        Ok(self.edited(value))
     }
 
     /// A copy of the table as it is now, shared by all who ask before the next commit. Heavy.
@@ -126,7 +129,7 @@ impl Room {
         if let Some((at, reading)) = &table.reading
             && *at == position
         {
-            return Ok(self.seen(Ok(reading.clone())));
+            return Ok(self.edited(Ok(reading.clone())));
         }
         // The index is then the only one, unless somebody still works with the old reading.
         table.forget_reading();
@@ -138,19 +141,25 @@ impl Room {
             })
         });
         table.reading = reading.as_ref().ok().map(|reading| (position, reading.clone()));
-        Ok(self.seen(reading))
+        Ok(self.edited(reading))
     }
 
-    /// As [`edit`](Room::edit), of a table. The index is of the version that the edit is made on.
-    pub fn edit_table<T, E: From<AutomergeError> + From<NotATable>>(
+    /// As [`edit_once`](Room::edit_once), of a table. The index is of the version that the edit is made on.
+    pub fn edit_table_once<T, E: From<AutomergeError> + From<NotATable>>(
         self: &Arc<Self>,
         place: Place,
         writer: &Writer,
         now: Instant,
+        keyed: Option<&Keyed>,
         edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<T, E>,
-    ) -> Result<Edited<T>, EditError<E>> {
+        answer: impl FnOnce(&T, &Heads) -> Bytes,
+    ) -> Result<Once<T>, EditError<E>> {
         let _here = self.turns.interactive();
         let mut slot = self.slot();
+        slot.last_use = now;
+        if let Some(replayed) = self.admit(&slot, keyed, writer)? {
+            return Ok(Once::Replayed(replayed));
+        }
         let Slot { live, table, .. } = &mut *slot;
         let Live::Awake(document) = live else {
             return Err(EditError::NotAwake);
@@ -158,6 +167,20 @@ impl Room {
         let index = table
             .follow(document)
             .map_err(|error| EditError::Refused(error.into()))?;
-        self.edit_in(slot, place, writer, now, |tx| edit(tx, &index))
+        self.edit_in(slot, place, writer, keyed, |tx, _| edit(tx, &index), answer)
+    }
+
+    /// As [`edit`](Room::edit), of a table.
+    pub fn edit_table<T, E: From<AutomergeError> + From<NotATable>>(
+        self: &Arc<Self>,
+        place: Place,
+        writer: &Writer,
+        now: Instant,
+        edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<T, E>,
+    ) -> Result<Edited<T>, EditError<E>> {
+        match self.edit_table_once(place, writer, now, None, edit, |_, _| Bytes::new())? {
+            Once::Done(edited) => Ok(edited),
+            Once::Replayed(_) => unreachable!("without a key there is nothing to replay"),
+        }
     }
 }

@@ -10,19 +10,16 @@
 //!   kernel may have dropped the pages, and a later success would claim what was lost.
 //! - A panic in a callback or in the engine does not end the thread.
 
-use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use super::engine::{Batch, EngineError};
-use super::layout::{DocumentKeys, Kind, put_record, put_small};
-use super::load::Reader;
-use super::queue::{Item, StoredChange, Taken, Work};
+use super::engine::EngineError;
+use super::plan::Plan;
+use super::queue::{Item, Taken};
 use super::{Shared, StoreFailure};
 use crate::document::author::Author;
-use crate::id::DocumentId;
 
 /// Writes what the rooms append. There is one per [`super::Store`].
 pub struct Committer {
@@ -71,10 +68,14 @@ impl Committer {
             complete(&self.shared, items, outcomes);
             return Progress::Failed { items: count };
         }
-        let verdicts = self.check_numbers(&items);
-        let in_order = || items.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
-        let accepted: Vec<&Item> = in_order().map(|(item, _)| item).collect();
-        let outcome = self.write(&accepted);
+        let mut plan = Plan::new(&self.shared);
+        let verdicts: Vec<_> = items.iter().map(|item| plan.add(item)).collect();
+        let accepted = || items.iter().zip(&verdicts).filter(|(_, verdict)| verdict.is_ok());
+        let changes = accepted().map(|(item, _)| item.changes()).sum();
+        let outcome = match accepted().next() {
+            Some(_) => self.write(plan, changes),
+            None => Ok(()),
+        };
         let progress = match outcome {
             Ok(()) => Progress::Flushed { items: count },
             Err(_) => Progress::Failed { items: count },
@@ -87,58 +88,20 @@ impl Committer {
         progress
     }
 
-    /// Refuses an append that would leave a hole or write over a change: a document with a hole can never be loaded
-    /// again, and what is durable must stay. Only a room with a bug asks for it, and only that room pays.
-    fn check_numbers(&self, items: &[Item]) -> Vec<Result<(), Arc<StoreFailure>>> {
-        let mut last_numbers: HashMap<&DocumentId, u64> = HashMap::new();
-        let mut check = |document, changes: &[StoredChange]| {
-            let after = match last_numbers.get(document) {
-                Some(last) => *last,
-                None => Reader::new(&self.shared, document)
-                    .last_number()
-                    .map_err(StoreFailure::Read)?
-                    .unwrap_or(0),
-            };
-            for (expected, change) in (after + 1..).zip(changes) {
-                if change.number != expected {
-                    return Err(StoreFailure::NotNext {
-                        document: document.clone(),
-                        expected,
-                        found: change.number,
-                    });
-                }
-            }
-            last_numbers.insert(document, after + changes.len() as u64);
-            Ok(())
-        };
-        let verdicts = items.iter().map(|item| match &item.work {
-            Work::Append { document, changes } => check(document, changes).map_err(|failure| {
-                tracing::error!(%document, %failure, "an append is refused");
-                Arc::new(failure)
-            }),
-            Work::Encoded(_) => Ok(()),
-        });
-        verdicts.collect()
-    }
-
-    fn write(&self, items: &[&Item]) -> Result<(), Arc<StoreFailure>> {
+    fn write(&self, plan: Plan<'_>, changes: usize) -> Result<(), Arc<StoreFailure>> {
         let Shared {
             engine,
             queue,
             unsynced,
             ..
         } = &*self.shared;
-        if items.is_empty() {
-            return Ok(());
-        }
         let started = Instant::now();
-        let batch = encode(items);
+        let Plan { batch, marks, .. } = plan;
         // Marked before the batch can be seen, so that no reader takes it for durable; see `Unsynced`.
-        unsynced.mark(items);
+        unsynced.mark(marks);
         caught(|| engine.apply(&batch)).map_err(|error| self.fail(StoreFailure::Apply(error)))?;
         caught(|| engine.sync()).map_err(|error| self.fail(StoreFailure::Sync(error)))?;
         unsynced.clear();
-        let changes: usize = items.iter().map(|item| item.changes()).sum();
         queue.gauges.flushes.fetch_add(1, Relaxed);
         queue.gauges.flushed_changes.fetch_add(changes as u64, Relaxed);
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
@@ -190,32 +153,6 @@ fn caught(call: impl FnOnce() -> Result<(), EngineError>) -> Result<(), EngineEr
     })
 }
 
-fn encode(items: &[&Item]) -> Batch {
-    let mut batch = Batch::default();
-    for item in items {
-        match &item.work {
-            Work::Append { document, changes } => encode_append(&mut batch, document, changes),
-            Work::Encoded(step) => batch.extend(step.clone()),
-        }
-    }
-    batch
-}
-
-fn encode_append(batch: &mut Batch, document: &DocumentId, changes: &[StoredChange]) {
-    let keys = DocumentKeys::new(document);
-    for change in changes {
-        put_record(batch, &keys, Kind::Change, change.number, &change.bytes);
-        let author = AuthorRecord {
-            hash: change.hash,
-            author: change.author.clone(),
-        };
-        put_record(batch, &keys, Kind::Author, change.number, &author.encode());
-    }
-    if let Some(last) = changes.last() {
-        put_small(batch, keys.last_number(), &last.number.to_be_bytes());
-    }
-}
-
 /// What is kept of a change for good, after its bytes went into a snapshot: its hash, then its author as JSON, which
 /// can gain fields without a new format.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -225,7 +162,7 @@ pub struct AuthorRecord {
 }
 
 impl AuthorRecord {
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut record = self.hash.to_vec();
         serde_json::to_writer(&mut record, &self.author).expect("an Author is plain strings and numbers");
         record
@@ -237,42 +174,5 @@ impl AuthorRecord {
             hash: *hash,
             author: serde_json::from_slice(author).map_err(|error| error.to_string())?,
         })
-    }
-}
-
-/// The first commit number of each document that the engine may show but that is not synced: those of the batch being
-/// written, and for good those of a batch that failed, since the engine goes on serving it from memory.
-///
-/// A reader reads first and asks here afterwards. What it saw was marked before it could be seen; if the mark is gone
-/// by then, the sync has returned.
-#[derive(Debug, Default)]
-pub(super) struct Unsynced(Mutex<HashMap<DocumentId, u64>>);
-
-impl Unsynced {
-    fn lock(&self) -> MutexGuard<'_, HashMap<DocumentId, u64>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn mark(&self, items: &[&Item]) {
-        let mut marks = self.lock();
-        for item in items {
-            if let Work::Append { document, changes } = &item.work
-                && let Some(first) = changes.first()
-            {
-                marks.entry(document.clone()).or_insert(first.number);
-            }
-        }
-    }
-
-    fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// Lowers a number that was read to the last one known to be durable.
-    pub fn durable(&self, document: &DocumentId, read: u64) -> u64 {
-        match self.lock().get(document) {
-            Some(first) => read.min(first.saturating_sub(1)),
-            None => read,
-        }
     }
 }

@@ -8,15 +8,19 @@
 //! 'm' <name>                                     of the folder: the format version, the storage id
 //! 'd' <length of id> <id> 'a' <number> <piece>   author of change <number>
 //! 'd' <length of id> <id> 'c' <number> <piece>   change <number>
+//! 'd' <length of id> <id> 'k' <time> <hash> <piece>  what became of an idempotency key of this time, in milliseconds
 //! 'd' <length of id> <id> 'n'                    the last commit number
 //! 'd' <length of id> <id> 'p' <number> <piece>   piece of the snapshot that contains all up to change <number>
+//! 'd' <length of id> <id> 'q'                    how many idempotency keys are kept, and up to when some were forgotten
 //! 'd' <length of id> <id> 's' <number>           the last record of that snapshot; without it the pieces do not count
+//! 'd' <length of id> <id> 't'                    who deleted the document, or restored it, last
 //! ```
 //! Numbers are u64, pieces u32, both big endian, so that one document is one range and its tail scans in order. A value
 //! is `crc32 (4 bytes) | 1 if this is the last piece, else 0 | payload`.
 
 use super::engine::{Batch, KeyRange};
 use crate::id::DocumentId;
+use crate::key::KeyId;
 
 /// The largest value given to an engine, header included.
 pub const MAX_VALUE: usize = 4096;
@@ -38,6 +42,9 @@ pub enum Kind {
     LastNumber,
     SnapshotPiece,
     SnapshotEnd,
+    IdempotencyKey,
+    KeyCount,
+    Fate,
 }
 
 impl Kind {
@@ -48,6 +55,9 @@ impl Kind {
             Kind::LastNumber => b'n',
             Kind::SnapshotPiece => b'p',
             Kind::SnapshotEnd => b's',
+            Kind::IdempotencyKey => b'k',
+            Kind::KeyCount => b'q',
+            Kind::Fate => b't',
         }
     }
 }
@@ -60,6 +70,9 @@ impl std::fmt::Display for Kind {
             Kind::LastNumber => "the last commit number",
             Kind::SnapshotPiece => "snapshot",
             Kind::SnapshotEnd => "the last record of snapshot",
+            Kind::IdempotencyKey => "the idempotency key of",
+            Kind::KeyCount => "the count of idempotency keys",
+            Kind::Fate => "the tombstone",
         })
     }
 }
@@ -144,6 +157,48 @@ impl DocumentKeys {
         self.number(Kind::SnapshotEnd, number)
     }
 
+    pub fn key_count(&self) -> Vec<u8> {
+        self.kind(Kind::KeyCount)
+    }
+
+    pub fn fate(&self) -> Vec<u8> {
+        self.kind(Kind::Fate)
+    }
+
+    fn idempotency_key(&self, id: &KeyId) -> Vec<u8> {
+        let mut key = self.number(Kind::IdempotencyKey, id.time);
+        key.extend_from_slice(&id.hash);
+        key
+    }
+
+    pub fn idempotency_key_piece(&self, id: &KeyId, piece: u32) -> Vec<u8> {
+        let mut key = self.idempotency_key(id);
+        key.extend_from_slice(&piece.to_be_bytes());
+        key
+    }
+
+    /// All pieces of the record of one idempotency key.
+    pub fn idempotency_key_pieces(&self, id: &KeyId) -> KeyRange {
+        KeyRange::prefix(&self.idempotency_key(id))
+    }
+
+    /// The records of all idempotency keys behind this one, the oldest first.
+    pub fn idempotency_keys_behind(&self, id: Option<&KeyId>) -> KeyRange {
+        let all = self.kind(Kind::IdempotencyKey);
+        match id {
+            Some(id) => KeyRange::behind_prefix(&self.idempotency_key(id), &all),
+            None => KeyRange::prefix(&all),
+        }
+    }
+
+    /// The idempotency key that a key of this document is about.
+    pub fn idempotency_key_in(&self, key: &[u8]) -> Result<KeyId, Damage> {
+        let time = self.number_in(key)?;
+        let hash = key.get(self.prefix.len() + 9..).and_then(<[u8]>::first_chunk);
+        let hash = *hash.ok_or(Damage::Key)?;
+        Ok(KeyId { time, hash })
+    }
+
     /// Every key of this document.
     pub fn all(&self) -> KeyRange {
         KeyRange::prefix(&self.prefix)
@@ -204,11 +259,21 @@ pub fn put_small(batch: &mut Batch, key: Vec<u8>, payload: &[u8]) {
 
 /// Puts piece `piece` of a record. `last` is known from the record's length alone: see [`pieces`].
 pub fn put_piece(batch: &mut Batch, keys: &DocumentKeys, kind: Kind, number: u64, piece: u32, record: &[u8]) {
+    put_piece_at(batch, keys.piece(kind, number, piece), piece, record);
+}
+
+fn put_piece_at(batch: &mut Batch, key: Vec<u8>, piece: u32, record: &[u8]) {
     let start = piece as usize * PIECE;
     let end = record.len().min(start + PIECE);
-    let key = keys.piece(kind, number, piece);
     let value = seal(&key, &record[start..end], piece + 1 == pieces(record.len()));
     batch.put(key, value);
+}
+
+/// Puts what became of an idempotency key. A longer record that it replaces leaves pieces behind its own last one.
+pub fn put_idempotency_key(batch: &mut Batch, keys: &DocumentKeys, id: &KeyId, record: &[u8]) {
+    for piece in 0..pieces(record.len()) {
+        put_piece_at(batch, keys.idempotency_key_piece(id, piece), piece, record);
+    }
 }
 
 /// Puts a whole record, cut into as many pieces as it needs.
@@ -224,7 +289,7 @@ pub fn pieces(length: usize) -> u32 {
 }
 
 /// Checks a value and returns its payload and whether it is the last piece.
-fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<(&'a [u8], bool), Damage> {
+pub fn open<'a>(key: &[u8], value: &'a [u8]) -> Result<(&'a [u8], bool), Damage> {
     let Some((crc, marked)) = value.split_first_chunk::<4>() else {
         return Err(Damage::Short(value.len()));
     };

@@ -14,12 +14,16 @@ use bytes::Bytes;
 use super::committer::AuthorRecord;
 use super::engine::{KeyRange, Pair};
 use super::layout::{Assembly, DOCUMENTS, Damage, DocumentKeys, Kind, document_in, open_small};
+use super::notes::NoteReader;
 use super::{Shared, StoreError, number};
 use crate::id::DocumentId;
 
 /// How often a reader starts again because a compaction overtook it. Each time takes a whole new snapshot, so that two
 /// in a row are rare.
 const ATTEMPTS: usize = 8;
+
+/// Documents looked at for one page of a list of them.
+const LOOKED_AT: usize = 10_000;
 
 /// A whole document, as it was after one of its changes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -303,28 +307,51 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// Which documents a list is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    Present,
+    /// Those that are deleted.
+    Deleted,
+}
+
+/// Part of the list of documents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    pub documents: Vec<DocumentId>,
+    /// Where to go on; none at the end. A page that is not full may go on as well: so many documents were looked at.
+    pub next: Option<DocumentId>,
+}
+
 /// The documents behind `after` that have something durable. Jumps from one to the next, whatever their size.
 pub(super) fn documents(
     shared: &Shared,
+    which: Listed,
     after: Option<&DocumentId>,
     limit: usize,
-) -> Result<Vec<DocumentId>, StoreError> {
+) -> Result<Page, StoreError> {
     let mut range = match after {
         Some(after) => KeyRange::behind_prefix(DocumentKeys::new(after).prefix(), DOCUMENTS),
         None => KeyRange::prefix(DOCUMENTS),
     };
     let mut documents = Vec::new();
-    while documents.len() < limit {
+    let (mut last, mut looked_at) = (None, 0);
+    while documents.len() < limit && looked_at < LOOKED_AT {
         let Some(pair) = shared.engine.scan(&range).next() else {
+            last = None;
             break;
         };
         let document = document_in(&pair?.0).map_err(StoreError::DocumentKey)?;
         let reader = Reader::new(shared, &document);
         range = KeyRange::behind_prefix(reader.keys.prefix(), DOCUMENTS);
+        looked_at += 1;
+        last = Some(document.clone());
         // A document that does not read is listed: it is there, and opening it gives the error.
-        if !matches!(reader.last_durable(), Ok(0)) {
+        let fate = NoteReader::new(shared, &document).durable_fate();
+        let is_deleted = fate.is_ok_and(|fate| fate.is_some_and(|fate| fate.tombstone().is_some()));
+        if is_deleted == (which == Listed::Deleted) && !matches!(reader.last_durable(), Ok(0)) {
             documents.push(document);
         }
     }
-    Ok(documents)
+    Ok(Page { documents, next: last })
 }

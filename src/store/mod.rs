@@ -6,12 +6,12 @@
 //! - [`engine`]: what lies below: atomic batches of bytes, one sync, ordered reads; [`sled`] and [`memory`] are engines.
 //! - [`layout`]: keys and values of a document.
 //! - [`queue`]: the bounded way to the committer. [`committer`]: one batch, one sync, then the callbacks.
-//! - [`load`]: reading. [`snapshot`]: compaction.
+//! - [`load`]: reading. [`snapshot`]: compaction. [`notes`]: idempotency keys and tombstones.
 //!
 //! Invariants:
 //! - *Absent is not failed.* A document that was never stored is `None`; anything that is there and does not read is an
 //!   error that names what was found.
-//! - What [`Store::load`], [`Store::authors`] and [`Store::documents`] return survives a power loss. A batch that the
+//! - What [`Store::load`], [`Store::authors`], [`Store::fate`] and [`Store::documents`] return survives a power loss. A batch that the
 //!   engine shows but has not synced, or failed to sync, is left out.
 //! - After the first failed write the store is read-only until the process starts anew. Reads go on.
 
@@ -20,25 +20,31 @@ use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 
 use crate::id::{DocumentId, StorageId};
+use crate::key::KeyId;
 
 pub mod committer;
 pub mod engine;
 pub mod layout;
 pub mod load;
 pub mod memory;
+pub mod notes;
+mod plan;
 pub mod queue;
 pub mod sled;
 pub mod snapshot;
+mod unsynced;
 
 pub use committer::{AuthorRecord, Committer, Progress};
-pub use load::{Snapshot, Stored};
+pub use load::{Listed, Page, Snapshot, Stored};
+pub use notes::{Fate, KeyRecord, MAX_ANSWER, Note, Tombstone};
 pub use queue::{Append, Flushed, Gauges, Need, NoPlace, Place, StoreLimits, StoredChange};
 pub use snapshot::{SnapshotError, SnapshotWrite, Step};
 
-use committer::Unsynced;
 use engine::{Batch, Engine, EngineError};
 use layout::{Damage, FORMAT, Kind, meta_key, open_small, put_small};
+use notes::NoteReader;
 use queue::{Item, Queue, Work};
+use unsynced::Unsynced;
 
 /// Why something that is stored could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -87,7 +93,7 @@ fn found_instead(found: Option<u64>) -> String {
     }
 }
 
-/// Why changes did not become durable. All but the last two are for good: the store takes nothing until restart.
+/// Why changes did not become durable. All but the last three are for good: the store takes nothing until restart.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreFailure {
     #[error("a write failed: {0}")]
@@ -106,8 +112,11 @@ pub enum StoreFailure {
         found: u64,
     },
     /// This append alone is refused.
-    #[error("the last commit number could not be read: {0}")]
+    #[error("what is stored of the document could not be read: {0}")]
     Read(#[source] StoreError),
+    /// This append alone is refused: one before it in the same batch was, since the document could not be read.
+    #[error("document {0} could not be read just before")]
+    Unreadable(DocumentId),
 }
 
 /// Whether the store takes changes.
@@ -207,10 +216,15 @@ impl Store {
         let Append {
             document,
             changes,
+            notes,
             flushed,
         } = append;
         self.shared.queue.push(Item {
-            work: Work::Append { document, changes },
+            work: Work::Append {
+                document,
+                changes,
+                notes,
+            },
             flushed,
             place: Some(place),
         });
@@ -232,8 +246,25 @@ impl Store {
     }
 
     /// At most `limit` stored documents in a fixed order, behind `after`.
-    pub fn documents(&self, after: Option<&DocumentId>, limit: usize) -> Result<Vec<DocumentId>, StoreError> {
-        load::documents(&self.shared, after, limit)
+    pub fn documents(&self, which: Listed, after: Option<&DocumentId>, limit: usize) -> Result<Page, StoreError> {
+        load::documents(&self.shared, which, after, limit)
+    }
+
+    /// Whether the document is deleted, or was before: none if it never was. As far as it is durable.
+    pub fn fate(&self, document: &DocumentId) -> Result<Option<Fate>, StoreError> {
+        NoteReader::new(&self.shared, document).durable_fate()
+    }
+
+    /// What became of the write with this key. What was appended and is not on disk yet may be seen already: the room
+    /// that appended it knows.
+    pub fn key(&self, document: &DocumentId, id: &KeyId) -> Result<Option<KeyRecord>, StoreError> {
+        NoteReader::new(&self.shared, document).key(id)
+    }
+
+    /// The time of the youngest key that was forgotten; 0 if none was. Asked after [`Store::key`] found nothing, it says
+    /// for sure whether the key may have been known.
+    pub fn key_floor(&self, document: &DocumentId) -> Result<u64, StoreError> {
+        Ok(NoteReader::new(&self.shared, document).key_count()?.floor)
     }
 
     /// Writes a snapshot and deletes the changes it contains. Blocks until all of it is synced, so it needs a committer

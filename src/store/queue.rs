@@ -19,6 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::StoreFailure;
 use super::engine::Batch;
+use super::notes::Note;
 use crate::document::author::Author;
 use crate::id::DocumentId;
 
@@ -36,6 +37,8 @@ pub struct StoreLimits {
     pub batch_bytes: usize,
     /// Snapshots being written at once. Each has at most one small batch in the queue, beside the places.
     pub snapshots: usize,
+    /// Idempotency keys remembered of each document; one more and the oldest is forgotten, which is then refused.
+    pub keys: usize,
 }
 
 impl Default for StoreLimits {
@@ -46,6 +49,7 @@ impl Default for StoreLimits {
             batch_changes: 4_096,
             batch_bytes: 8 << 20,
             snapshots: 4,
+            keys: 10_000,
         }
     }
 }
@@ -99,10 +103,12 @@ pub struct StoredChange {
 /// Called once, on the committer's thread, after the sync or the failure.
 pub type Flushed = Box<dyn FnOnce(Result<(), Arc<StoreFailure>>) + Send>;
 
-/// Changes of one document that become durable together.
+/// Changes of one document, and notes beside them, that become durable together. Either may be missing; a document
+/// has notes only once it has a change.
 pub struct Append {
     pub document: DocumentId,
     pub changes: Vec<StoredChange>,
+    pub notes: Vec<Note>,
     pub flushed: Flushed,
 }
 
@@ -110,6 +116,7 @@ pub(super) enum Work {
     Append {
         document: DocumentId,
         changes: Vec<StoredChange>,
+        notes: Vec<Note>,
     },
     /// A step of a snapshot, encoded by its writer.
     Encoded(Batch),
@@ -125,7 +132,10 @@ impl Work {
 
     fn bytes(&self) -> usize {
         match self {
-            Work::Append { changes, .. } => changes.iter().map(|change| change.bytes.len()).sum(),
+            Work::Append { changes, notes, .. } => {
+                let changes: usize = changes.iter().map(|change| change.bytes.len()).sum();
+                changes + notes.iter().map(Note::bytes).sum::<usize>()
+            }
             Work::Encoded(batch) => batch.bytes(),
         }
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use roundtable::store::sled::{SledEngine, SledOptions};
-use roundtable::store::{Store, StoreLimits};
+use roundtable::store::{Listed, Store, StoreLimits};
 
 use crate::process::{Server, complaint, roundtable, run};
 
@@ -12,7 +12,7 @@ use crate::process::{Server, complaint, roundtable, run};
 fn documents(folder: &Path) -> usize {
     let engine = SledEngine::open(folder, SledOptions::default()).unwrap();
     let (store, _committer) = Store::open(Arc::new(engine), StoreLimits::default()).unwrap();
-    store.documents(None, 100).unwrap().len()
+    store.documents(Listed::Present, None, 100).unwrap().documents.len()
 }
 
 #[test]

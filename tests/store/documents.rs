@@ -2,7 +2,7 @@
 
 use roundtable::store::layout::{MAX_VALUE, PIECE};
 use roundtable::store::memory::Survives;
-use roundtable::store::{Committer, Store, StoreError, StoreLimits};
+use roundtable::store::{Committer, Listed, Store, StoreError, StoreLimits};
 use std::sync::Arc;
 
 use crate::{World, append_at, assert_whole, author, change_bytes, document, open_sled, reserve, sized_change};
@@ -155,12 +155,13 @@ fn documents_are_listed_page_by_page() {
     world.settle();
     let mut listed = Vec::new();
     loop {
-        let page = world.store.documents(listed.last(), 3).unwrap();
-        assert!(page.len() <= 3);
-        if page.is_empty() {
-            break;
+        let page = world.store.documents(Listed::Present, listed.last(), 3).unwrap();
+        assert!(page.documents.len() <= 3);
+        listed.extend(page.documents);
+        match page.next {
+            Some(next) => assert_eq!(Some(&next), listed.last()),
+            None => break,
         }
-        listed.extend(page);
     }
     listed.sort();
     all.sort();

@@ -138,6 +138,7 @@ fn the_thread_ends_when_the_last_handle_goes() {
     let append = Append {
         document: document(1),
         changes: vec![change(1)],
+        notes: Vec::new(),
         flushed: Box::new(move |outcome| sender.send(outcome.is_ok()).unwrap()),
     };
     other.append(reserve(&other), append);

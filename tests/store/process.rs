@@ -34,6 +34,7 @@ fn child_that_appends_until_it_cannot() {
         let append = Append {
             document: alpha.clone(),
             changes: vec![change(number)],
+            notes: Vec::new(),
             flushed: Box::new(move |outcome| sender.send(outcome).unwrap()),
         };
         store.append(store.try_reserve(ONE).unwrap(), append);
@@ -138,6 +139,7 @@ fn measure_commits_per_second() {
             let append = Append {
                 document: document(u128::from(room)),
                 changes: vec![change],
+                notes: Vec::new(),
                 flushed: Box::new(move |outcome| sender.send((room, outcome.is_ok())).unwrap()),
             };
             store.append(store.try_reserve(ONE).unwrap(), append);

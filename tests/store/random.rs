@@ -15,6 +15,7 @@ const LIMITS: StoreLimits = StoreLimits {
     batch_changes: 7,
     batch_bytes: 100_000,
     snapshots: 2,
+    keys: 3,
 };
 
 type Write = SnapshotWrite<fn(&[u8]) -> bool>;

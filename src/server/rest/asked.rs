@@ -17,6 +17,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::Server;
 use super::problem::{Code, Problem};
+use crate::id::{DocumentId, StorageId};
+use crate::key::Key;
+use crate::room::Keyed;
 
 /// A body of which nothing arrives for this long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -30,6 +33,7 @@ pub(super) struct Asked {
     pub body: Bytes,
     /// SHA-256 of what is asked: method, path, query and body. The same key with another digest is a mistake.
     pub digest: [u8; 32],
+    key: Option<Key>,
     /// Held until the request is answered.
     _receiving: Vec<OwnedSemaphorePermit>,
 }
@@ -76,6 +80,26 @@ impl Asked {
         Ok(read)
     }
 
+    /// The key under which this is done once, if it has one.
+    pub fn keyed(&self) -> Option<Keyed> {
+        self.key.clone().map(|key| Keyed::new(key, self.digest))
+    }
+
+    /// The id for what the request makes: the same each time it is sent with the same key.
+    pub fn new_id(&self, storage: &StorageId) -> DocumentId {
+        let Some(key) = &self.key else {
+            return DocumentId::from_uuid(uuid::Uuid::new_v4());
+        };
+        let mut digest = Sha256::new();
+        for part in [storage.as_str(), key.as_str()] {
+            digest.update((part.len() as u64).to_be_bytes());
+            digest.update(part);
+        }
+        let digest: [u8; 32] = digest.finalize().into();
+        let bytes = *digest.first_chunk().expect("a SHA-256 has 32 bytes");
+        DocumentId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
+    }
+
     /// The media type of the body, without its parameters, in lower case; empty if none is given.
     pub fn media_type(&self) -> String {
         let given = self.headers.get(header::CONTENT_TYPE);
@@ -92,6 +116,7 @@ pub(in crate::server) fn budget(bytes: usize) -> Arc<Semaphore> {
 async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Result<Asked, Problem> {
     let (parts, body) = request.into_parts();
     let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
+    let key = key(&parts.headers)?;
     let announced = parts.headers.get(header::CONTENT_LENGTH);
     let announced: Option<usize> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|announced| announced > limit) {
@@ -120,8 +145,20 @@ async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Res
         headers: parts.headers,
         body,
         digest: digest.finalize().into(),
+        key,
         _receiving: receiving,
     })
+}
+
+fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
+    let Some(given) = headers.get("idempotency-key") else {
+        return Ok(None);
+    };
+    // As bytes that are no text it is refused by what it looks like, too.
+    let text = String::from_utf8_lossy(given.as_bytes());
+    Key::parse(&text)
+        .map(Some)
+        .map_err(|error| Problem::new(Code::BadKey, error.to_string()))
 }
 
 /// Why a body is not there.
@@ -179,6 +216,7 @@ mod tests {
             headers: HeaderMap::new(),
             body: Bytes::copy_from_slice(body.as_bytes()),
             digest: [0; 32],
+            key: None,
             _receiving: Vec::new(),
         }
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use automerge::transaction::{Transactable, Transaction};
+use automerge::ChangeHash;
+use automerge::transaction::Transaction;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
@@ -17,6 +18,7 @@ use super::etag;
 use super::problem::{Code, Problem};
 use crate::document::json;
 use crate::id::DocumentId;
+use crate::store::Listed;
 
 /// Documents on one page of the list, unless the request says otherwise, and at most.
 const PAGE: usize = 100;
@@ -33,6 +35,9 @@ pub(super) struct Page {
     /// Documents on a page, 1 to 1000; 100 if it is not given.
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// True for the documents that are deleted, instead of those that are not.
+    #[serde(default)]
+    deleted: bool,
 }
 
 #[derive(Serialize, utoipa::ToSchema)]
@@ -51,7 +56,7 @@ pub(super) struct Created {
     url: String,
 }
 
-/// The ids of all documents, in a fixed order.
+/// The ids of all documents, in a fixed order. A page may be shorter than asked for and still not be the last one.
 #[utoipa::path(get, path = "/v1/documents", tag = "documents", params(Page),
     responses((status = 200, body = Documents),
         (status = 400, body = Problem, content_type = "application/problem+json"),
@@ -60,7 +65,8 @@ pub(super) async fn list(
     State(server): State<Arc<Server>>,
     page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
 ) -> Result<Json<Documents>, Problem> {
-    let Query(Page { after, limit }) = page.map_err(|error| Problem::new(Code::BadQuery, error.body_text()))?;
+    let Query(Page { after, limit, deleted }) =
+        page.map_err(|error| Problem::new(Code::BadQuery, error.body_text()))?;
     let limit = limit.unwrap_or(PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(Problem::new(
@@ -70,16 +76,21 @@ pub(super) async fn list(
         .at("/limit"));
     }
     let after = after.map(|id| parse(&id)).transpose()?;
+    let which = match deleted {
+        true => Listed::Deleted,
+        false => Listed::Present,
+    };
     let store = server.store.clone();
-    let listed = tokio::task::spawn_blocking(move || store.documents(after.as_ref(), limit)).await;
-    let documents = match listed {
-        Ok(Ok(documents)) => documents,
+    let listed = tokio::task::spawn_blocking(move || store.documents(which, after.as_ref(), limit)).await;
+    let page = match listed {
+        Ok(Ok(page)) => page,
         Ok(Err(error)) => return Err(Problem::new(Code::Failed, error.to_string())),
         Err(panic) => return Err(Problem::new(Code::Failed, panic.to_string())),
     };
-    let documents: Vec<String> = documents.iter().map(ToString::to_string).collect();
-    let next = (documents.len() == limit).then(|| documents.last().cloned()).flatten();
-    Ok(Json(Documents { documents, next }))
+    Ok(Json(Documents {
+        documents: page.documents.iter().map(ToString::to_string).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
 }
 
 /// Makes a document of a JSON object. Strings become single values, the last writer wins.
@@ -90,13 +101,13 @@ pub(super) async fn list(
         (status = 507, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
     let content: Map<String, Value> = asked.json()?;
-    let id = DocumentId::from_uuid(uuid::Uuid::new_v4());
+    let id = asked.new_id(server.store.storage_id());
     let room = server.room_awake(&id).await?;
     let created = Created {
         document_id: id.to_string(),
         url: id.url(),
     };
-    let edit = move |tx: &mut Transaction<'_>| {
+    let edit = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| {
         json::merge(tx, &content)?;
         match content.is_empty() {
             // A document exists from its first change on.
@@ -176,8 +187,8 @@ pub(super) async fn merge(
     let patch: Map<String, Value> = asked.json()?;
     let room = server.find(&parse(&document)?).await?;
     let headers = asked.headers.clone();
-    let edit = move |tx: &mut Transaction<'_>| {
-        let tag = etag::of(&tx.base_heads());
+    let edit = move |tx: &mut Transaction<'_>, version: &[ChangeHash]| {
+        let tag = etag::of(version);
         if etag::named_by(&headers, header::IF_MATCH, &tag) == Some(false) {
             let mut problem = Problem::new(Code::VersionChanged, "the document has another version by now");
             problem.etag = Some(tag);

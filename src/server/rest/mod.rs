@@ -10,6 +10,8 @@ mod documents;
 mod etag;
 mod presence;
 mod problem;
+mod tombstones;
+mod write;
 
 use std::sync::Arc;
 
@@ -45,6 +47,8 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(documents::list, documents::create))
         .routes(routes!(documents::read, documents::merge))
         .routes(routes!(documents::read_bytes))
+        .routes(routes!(tombstones::delete))
+        .routes(routes!(tombstones::restore))
         .routes(routes!(presence::read))
         .split_for_parts();
     let description = Arc::new(description);
