@@ -191,3 +191,19 @@ async fn the_description_names_every_route() {
     assert_eq!(paths.len(), 4, "{paths:?}");
     assert_eq!(description["openapi"].as_str().unwrap().split('.').next(), Some("3"));
 }
+
+/// The page about the API is for people with curl, who need no demo page.
+#[tokio::test]
+async fn the_api_page_is_there_without_the_demo_page() {
+    let server = start(&MemoryEngine::default()).await;
+    assert_eq!(ask(&server, "GET", "/", "", "").await.json()["code"], "not-found");
+    for path in ["/docs", "/docs/"] {
+        let page = ask(&server, "GET", path, "", "").await;
+        let body = String::from_utf8_lossy(&page.body);
+        // What `make web` made, or the hint to run it.
+        assert!(
+            body.contains("id=\"api\"") || body.contains("make web"),
+            "{path}: {body}"
+        );
+    }
+}
