@@ -107,7 +107,7 @@ stories("transfer", ({ browser, meet, server }) => {
     const it = new Import(ada)
     await it.choose("more.csv", "Note,Who\nfrom a file,Ada\n")
     await it.asks("Import more.csv")
-    await it.dialog.getByLabel(/^Add rows to/).check()
+    await it.dialog.getByLabel(/as new rows$/).check()
     assert.equal(await it.dialog.getByLabel("Note goes to").locator("option:checked").textContent(), "Note")
     assert.equal(await it.dialog.getByLabel("Who goes to").locator("option:checked").textContent(), "New column")
     await it.send()
@@ -126,7 +126,7 @@ stories("transfer", ({ browser, meet, server }) => {
     const it = new Import(ada)
     await it.choose("changes.csv", `Date,Note\n${first[0]},a very dry day\n`)
     await it.asks("Import changes.csv")
-    await it.dialog.getByLabel(/^Update rows of/).check()
+    await it.dialog.getByLabel(/updating its rows$/).check()
     assert.equal(await it.dialog.getByLabel(/^Rows are the same/).locator("option:checked").textContent(), "Date")
     await it.send()
     await it.toast("1 row read")
@@ -260,11 +260,13 @@ stories("transfer", ({ browser, meet, server }) => {
   async function play(window, answer, ...events) {
     const { device } = window
     const asked = []
-    await device.route("**/v1/imports/preview*", route => route.fulfill({ json: PREVIEW }))
-    await device.route("**/v1/tables/*/import*", route => {
+    const take = route => {
       asked.push({ key: route.request().headers()["idempotency-key"], url: route.request().url() })
       return answer ? route.fulfill(answer) : route.fulfill({ status: 202, json: { table: "T", key: "k", progress: "/v1/tables/T/bulk/k" } })
-    })
+    }
+    await device.route("**/v1/imports*", take)
+    await device.route("**/v1/imports/preview*", route => route.fulfill({ json: PREVIEW }))
+    await device.route("**/v1/tables/*/import*", take)
     await device.route("**/bulk/k/events", route => {
       const next = events.shift()
       if (!next) return route.fulfill({ status: 404, body: "" })
@@ -284,7 +286,7 @@ stories("transfer", ({ browser, meet, server }) => {
     const it = new Import(ada)
     await it.choose("visits.xlsx", "PK")
     await it.asks("Import visits.xlsx")
-    await it.dialog.getByLabel(/^Add rows to/).check()
+    await it.dialog.getByLabel(/as new rows$/).check()
     await it.send()
     await it.complains(detail)
     assert.match(await it.dialog.locator("tr.wrong").textContent(), /^Visits/)
@@ -296,24 +298,55 @@ stories("transfer", ({ browser, meet, server }) => {
     const it = new Import(ada)
     await it.choose("visits.xlsx", "PK")
     await it.asks("Import visits.xlsx")
-    await it.dialog.getByLabel(/^Update rows of/).check()
+    await it.dialog.getByLabel(/updating its rows$/).check()
     await it.dialog.getByLabel("Place goes to").selectOption({ label: "Note" })
     await it.send()
     await it.complains("Two columns of the file go to “Note”.")
     assert.deepEqual(asked, [])
   })
 
-  test("a hidden import goes on over broken connections, under one key", async t => {
+  test("an import goes on over broken connections, under one key", async t => {
     const [ada] = await meet(t, ["Ada"])
     const asked = await play(ada, null, told({ done: 12 }), told({ done: 30 }), "", told({ state: "stopped" }), told({ state: "done", done: 63 }))
     const it = new Import(ada)
     await it.choose("visits.xlsx", "PK")
     await it.asks("Import visits.xlsx")
-    await it.dialog.getByLabel(/^Add rows to/).check()
+    await it.dialog.getByLabel(/as new rows$/).check()
     await it.send()
     await it.toast("31,200 rows imported")
     assert.ok(asked.length > 1)
     assert.equal(new Set(asked.map(({ key, url }) => `${key} ${url}`)).size, 1)
+  })
+
+  test("a table that was made behind one's back is offered, and one stays where one is", async t => {
+    const [ada] = await meet(t, ["Ada"])
+    let finish
+    const finished = new Promise(resolve => (finish = resolve))
+    await play(ada)
+    await ada.device.route("**/bulk/k/events", async route => {
+      await finished
+      await route.fulfill({ contentType: "text/event-stream", body: told({ state: "done", done: 63 }) })
+    })
+    const it = new Import(ada)
+    const before = ada.page.url()
+    await it.choose("visits.xlsx", "PK")
+    await it.asks("Import visits.xlsx")
+    await it.send()
+    await it.dialog.getByRole("button", { name: "Hide" }).click()
+    await it.dialog.waitFor({ state: "hidden" })
+    await ada.press("Control+Home")
+    finish()
+    await it.toast("31,200 rows imported into “visits”")
+    // The keys went on being the table's.
+    await ada.type("typed")
+    await ada.press("Enter")
+    await ada.sees(0, 0, "typed")
+    assert.equal(ada.page.url(), before)
+    await ada.page.getByRole("button", { name: "Import", exact: true }).click()
+    await it.asks("“visits” is ready")
+    await it.dialog.getByRole("button", { name: "Stay here" }).click()
+    await it.dialog.waitFor({ state: "hidden" })
+    assert.equal(ada.page.url(), before)
   })
 
   test("pictures of the dialog and the cards", { skip: process.env.PICTURES ? false : "PICTURES is not set" }, async t => {
@@ -326,12 +359,15 @@ stories("transfer", ({ browser, meet, server }) => {
       await it.drop("visits.xlsx", "PK", () => shoot("drop"))
       await it.asks("Import visits.xlsx")
       await shoot("import-new")
-      await it.dialog.getByLabel(/^Update rows of/).check()
+      await ada.page.setViewportSize({ width: 390, height: 760 })
+      await shoot("import-phone")
+      await ada.page.setViewportSize({ width: 1180, height: 680 })
+      await it.dialog.getByLabel(/updating its rows$/).check()
       await it.dialog.getByLabel("Use Visits").uncheck()
       await it.dialog.getByLabel("Name of Place").fill("")
       await it.send()
       await shoot("import-update")
-      await it.dialog.getByLabel(/^Add rows to/).check()
+      await it.dialog.getByLabel(/as new rows$/).check()
       await it.send()
       await ada.until(() => document.querySelector("dialog progress")?.value === 24, null, "progress")
       await shoot("import-progress")

@@ -22,7 +22,7 @@ export function writeLine(origin: string, table: string, columns: readonly Colum
   const column = columns.find(({ kind }) => kind in EXAMPLES)
   const cells = column ? { [nameFor(column, columns)]: EXAMPLES[column.kind] } : {}
   return [
-    `curl -X POST ${quote(`${origin}/v1/tables/${table}/rows`)}`,
+    `curl ${quote(`${origin}/v1/tables/${table}/rows`)}`,
     `-H 'Content-Type: application/json'`,
     `-H "Idempotency-Key: $(date +%s)-$RANDOM"`,
     `-d ${quote(JSON.stringify({ rows: [{ cells }] }))}`,

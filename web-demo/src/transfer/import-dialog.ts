@@ -16,6 +16,8 @@ export class ImportDialog {
   readonly #dialog = make("dialog", { class: "dialog", "aria-labelledby": "import-heading" }, this.#body)
   #file: File | null = null
   #running = false
+  /** A new table that nobody has opened yet stays within reach. */
+  #unopened = false
   /** Of the last request: asking for the very same again must go on with it, and not write everything a second time. */
   #asked: { goal: string; key: string } | null = null
 
@@ -27,13 +29,14 @@ export class ImportDialog {
     document.body.append(this.#dialog)
     this.#dialog.addEventListener("close", () => {
       if (!this.#running) this.#file = null
+      this.#unopened = false
       this.place.focus()
     })
   }
 
-  /** Whether an import is on its way. */
+  /** Whether an import is on its way, or what it made waits to be opened. */
   get busy(): boolean {
-    return this.#running
+    return this.#running || this.#unopened
   }
 
   show(): void {
@@ -44,6 +47,7 @@ export class ImportDialog {
     if (this.#running) return this.show()
     this.#file = file
     this.#asked = null
+    this.#unopened = false
     this.#wait(`Reading ${file.name}…`)
     this.show()
     try {
@@ -109,8 +113,24 @@ export class ImportDialog {
     this.#file = null
     if (goal.mode !== "new") toast(said)
     else if (seen) this.openTable(url, said)
-    // Somebody who went on working is not to be taken elsewhere.
-    else toast(`${said} into “${goal.title}”`, { label: "Open", run: () => this.openTable(url, said) })
+    else this.#offer(goal.title, url, said)
+  }
+
+  /** Somebody who went on working is not taken elsewhere, but told; the note goes away, the button "Import" stays. */
+  #offer(title: string, url: string, said: string): void {
+    const open = () => this.openTable(url, said)
+    this.#unopened = true
+    this.#put(
+      heading(`“${title}” is ready`),
+      make("p", {}, `${said}.`),
+      make(
+        "footer",
+        {},
+        make("button", { class: "quiet", type: "button", onclick: () => this.#dialog.close() }, "Stay here"),
+        make("button", { class: "primary", type: "button", onclick: open }, "Open"),
+      ),
+    )
+    toast(`${said} into “${title}”`, { label: "Open", run: open })
   }
 
   #drawProgress(file: string): (state: BulkState | null) => void {

@@ -61,8 +61,8 @@ export class ImportForm {
     const row = position === null ? null : this.#rest.querySelectorAll("tbody tr")[position]
     row?.classList.add("wrong")
     row?.scrollIntoView({ block: "nearest" })
-    const field = row?.querySelector<HTMLElement>("input:enabled:not([type=checkbox], [hidden]), select:enabled:not([hidden])")
-    ;(field ?? this.#submit).focus()
+    const field = (name: string) => row?.querySelector<HTMLElement>(`${name}:enabled:not([type=checkbox], [hidden])`)
+    ;(field("input") ?? field("select") ?? this.#submit).focus()
   }
 
   #check(): void {
@@ -90,8 +90,7 @@ export class ImportForm {
       })
       return make("label", {}, radio, text)
     }
-    const title = this.table.title || "this table"
-    const modes = [mode("new", "A new table"), mode("append", `Add rows to “${title}”`), mode("update", `Update rows of “${title}”`)]
+    const modes = [mode("new", "A new table"), mode("append", "This table, as new rows"), mode("update", "This table, updating its rows")]
     return make("fieldset", { class: "modes" }, make("legend", {}, "Import into"), ...modes)
   }
 
