@@ -248,7 +248,7 @@ stories("transfer", ({ browser, meet, server }) => {
     columns: [
       { name: "Place", kind: "text", samples: ["Oslo", "Bergen", "Ålesund"] },
       { name: "Note", kind: "text", samples: ["A long note that does not fit into the column of samples at all", null] },
-      { name: "Visits", kind: "number", samples: [3, 5, 12.5] },
+      { name: "Visits", kind: "number", samples: [3, 5, 12.5], errors: 2 },
       { name: "First", kind: "date", samples: ["2024-05-01", "2024-06-02"] },
       { name: "Column 5", kind: "checkbox", samples: [true, false] },
     ],

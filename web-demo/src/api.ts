@@ -45,9 +45,11 @@ export interface Preview {
   format: string
   /** Of a workbook: the names of its sheets. */
   sheets?: string[]
+  /** The one that was looked at. */
+  sheet?: string | null
   /** Rows without the one that names the columns. */
   rows: number
-  columns: { name: string; kind: string; samples: unknown[] }[]
+  columns: { name: string; kind: string; samples: unknown[]; errors?: number }[]
 }
 
 /** What becomes of a column of the file, by its position. Without any of these the server decides. */

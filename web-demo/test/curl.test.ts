@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import { spawnSync } from "node:child_process"
 import { test } from "node:test"
-import type { Column } from "../src/model"
 import { readLine, writeLine } from "../src/transfer/curl"
+import type { Column } from "../src/transfer/plan"
 
-const column = (id: string, name: string, kind: Column["kind"]): Column => ({ id, name, kind, width: 100 })
+const column = (id: string, name: string, kind: Column["kind"]): Column => ({ id, name, kind })
 
 /** What curl would be given by a real shell, one argument a line. */
 function parts(line: string): string[] {

@@ -1,12 +1,11 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import type { Preview } from "../src/api"
-import type { Column } from "../src/model"
-import { faultOf, firstPlan, goalOf, positionOf, titleOf } from "../src/transfer/plan"
+import { faultOf, firstPlan, goalOf, positionOf, titleOf, type Column } from "../src/transfer/plan"
 
 const COLUMNS: Column[] = [
-  { id: "cName", name: "Name", kind: "text", width: 100 },
-  { id: "cAmount", name: "Amount", kind: "number", width: 100 },
+  { id: "cName", name: "Name", kind: "text" },
+  { id: "cAmount", name: "Amount", kind: "number" },
 ]
 const PREVIEW: Preview = {
   format: "csv",
@@ -69,6 +68,7 @@ test("a plan that cannot be carried out says why", () => {
 test("a problem of the server names its column", () => {
   assert.equal(positionOf("/columns/2/name"), 2)
   assert.equal(positionOf("columns/0"), 0)
+  assert.equal(positionOf("/1/kind"), 1)
   assert.equal(positionOf("/rows/3"), null)
   assert.equal(positionOf(undefined), null)
 })

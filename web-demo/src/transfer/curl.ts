@@ -1,7 +1,7 @@
 // Lines to paste into a shell: this table, read and written with curl.
 
-import type { Column } from "../model"
 import type { Kind } from "../schema"
+import type { Column } from "./plan"
 
 /** A cell of each kind as the server takes it. Choices need an option's id, so that such a column makes no good example. */
 const EXAMPLES: Partial<Record<Kind, unknown>> = {

@@ -72,8 +72,8 @@ export class ImportForm {
     this.events.submit(this.#plan)
   }
 
-  #sheets({ sheet }: Upload): HTMLElement[] {
-    const { sheets = [] } = this.preview
+  #sheets(upload: Upload): HTMLElement[] {
+    const { sheets = [], sheet = upload.sheet } = this.preview
     if (sheets.length < 2) return []
     const select = make("select", {}, ...sheets.map(name => make("option", { value: name, selected: name === sheet }, name)))
     select.addEventListener("change", () => this.events.sheet(select.value))
@@ -96,12 +96,12 @@ export class ImportForm {
 
   #draw(): void {
     const columns = this.table.cols()
-    const rows = this.preview.columns.map(({ name, samples }, position) =>
-      choiceRow({ name, samples, position, columns, choice: this.#plan.choices[position]!, mode: this.#plan.mode }),
+    const rows = this.preview.columns.map(({ name, samples, errors = 0 }, position) =>
+      choiceRow({ name, samples, errors, position, columns, choice: this.#plan.choices[position]!, mode: this.#plan.mode }),
     )
     const head = ["Use", "Column of the file", "Becomes", "Kind"].map(text => make("th", { scope: "col" }, text))
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...rows))
-    this.#rest.replaceChildren(...this.#question(), make("div", { class: "columns", tabindex: "0", role: "group", "aria-label": "Columns" }, table))
+    this.#rest.replaceChildren(...this.#question(), make("div", { class: "file-columns", tabindex: "0", role: "group", "aria-label": "Columns" }, table))
   }
 
   /** What one more thing has to be known: the title of a new table, or how rows are found again. */

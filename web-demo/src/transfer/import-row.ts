@@ -1,8 +1,7 @@
 // One column of the file in the import form: whether it is used, what it becomes, and of which kind.
 
-import type { Column } from "../model"
 import { make } from "./build"
-import { IMPORTABLE, KIND_NAMES, type Choice, type Mode } from "./plan"
+import { KIND_NAMES, type Choice, type Column, type Mode } from "./plan"
 
 /** Beyond this a sample is cut: it is there to be recognised. */
 const SAMPLE_LETTERS = 40
@@ -11,6 +10,8 @@ const SAMPLES = 3
 export interface RowParts {
   name: string
   samples: readonly unknown[]
+  /** Fields that hold the error of a formula. */
+  errors: number
   position: number
   columns: readonly Column[]
   choice: Choice
@@ -18,7 +19,7 @@ export interface RowParts {
 }
 
 /** The row writes every decision into `choice`. */
-export function choiceRow({ name, samples, position, columns, choice, mode }: RowParts): HTMLTableRowElement {
+export function choiceRow({ name, samples, errors, position, columns, choice, mode }: RowParts): HTMLTableRowElement {
   const label = name || `column ${position + 1}`
   const use = make("input", { type: "checkbox", checked: choice.target.to !== "skip", "aria-label": `Use ${label}` })
   const target = make("select", { "aria-label": `${label} goes to` })
@@ -27,7 +28,8 @@ export function choiceRow({ name, samples, position, columns, choice, mode }: Ro
     ...columns.map(({ id, name }) => make("option", { value: id, selected: choice.target.to === "column" && choice.target.id === id }, name)),
   )
   const title = make("input", { "aria-label": `Name of ${label}`, value: choice.name, maxlength: "200", spellcheck: "false", autocomplete: "off" })
-  const kinds = IMPORTABLE.includes(choice.kind) ? IMPORTABLE : [choice.kind, ...IMPORTABLE]
+  // A kind that only the server knows is kept.
+  const kinds = [...new Set([...Object.keys(KIND_NAMES), choice.kind])]
   const kind = make("select", { "aria-label": `Kind of ${label}` })
   kind.append(...kinds.map(value => make("option", { value, selected: value === choice.kind }, KIND_NAMES[value] ?? value)))
   const given = make("span", { class: "soft" })
@@ -36,7 +38,7 @@ export function choiceRow({ name, samples, position, columns, choice, mode }: Ro
     "tr",
     {},
     make("td", {}, use),
-    make("th", { scope: "row" }, make("span", { class: "name" }, label), make("span", { class: "samples" }, sampleText(samples))),
+    make("th", { scope: "row" }, make("span", { class: "name" }, label), make("span", { class: "samples" }, sampleText(samples)), ...warning(errors)),
     make("td", {}, make("div", { class: "becomes" }, target, title)),
     make("td", {}, kind, given),
   )
@@ -61,6 +63,11 @@ export function choiceRow({ name, samples, position, columns, choice, mode }: Ro
   kind.addEventListener("change", () => (choice.kind = kind.value))
   draw()
   return row
+}
+
+function warning(errors: number): HTMLElement[] {
+  if (errors === 0) return []
+  return [make("span", { class: "errors" }, errors === 1 ? "1 formula error stays empty" : `${errors} formula errors stay empty`)]
 }
 
 function sampleText(samples: readonly unknown[]): string {

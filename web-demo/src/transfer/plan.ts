@@ -1,23 +1,23 @@
 // What is to become of each column of a file: first a guess, then what the person says, then what the server is told.
 
 import type { Goal, IntoColumn, NewColumn, Preview } from "../api"
-import type { Column } from "../model"
+import type { Column as WholeColumn } from "../model"
 
-/** Kinds a column of a file can be given, with the words people know. */
+/** What a plan needs to know of a column of the table. */
+export type Column = Pick<WholeColumn, "id" | "name" | "kind">
+
+/** Kinds a column of a file can be given, with the words people know. Options are made of what the fields say. */
 export const KIND_NAMES: Record<string, string> = {
   text: "Text",
   longtext: "Long text",
   number: "Number",
+  counter: "Counter",
   checkbox: "Checkbox",
   date: "Date",
-  select: "Choice",
-  multiselect: "Choices",
-  link: "Links",
-  counter: "Counter",
+  select: "Select",
+  multiselect: "Multiselect",
+  link: "Link",
 }
-
-/** The kinds to choose from: what can be made of a field of a file without knowing anything else. */
-export const IMPORTABLE = ["text", "longtext", "number", "checkbox", "date"]
 
 export type Mode = "new" | "append" | "update"
 
@@ -99,9 +99,9 @@ export function goalOf(plan: Plan, preview: Preview, table: string): Goal {
   return { mode: "update", table, key: plan.key ?? "", columns }
 }
 
-/** The column of the file that a problem of the server is about, by the JSON pointer in it (`/columns/2/name`). */
+/** The column of the file that a problem of the server is about, by its JSON pointer into what was asked (`/columns/2/name`). */
 export function positionOf(field: string | undefined): number | null {
-  const found = /^\/?columns\/(\d+)(\/|$)/.exec(field ?? "")
+  const found = /^\/?(?:columns\/)?(\d+)(?:\/|$)/.exec(field ?? "")
   return found ? Number(found[1]) : null
 }
 

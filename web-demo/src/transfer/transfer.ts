@@ -46,7 +46,7 @@ function importButton(dialog: ImportDialog): HTMLElement {
 
 function exportButton(api: Api, place: Place): HTMLElement[] {
   const button = make("button", { class: "quiet", id: "export", "aria-haspopup": "menu" }, icon("export"), "Export")
-  const card = make("div", { class: "popover menu" })
+  const card = make("div", { class: "under-button export-menu" })
   openUnder(
     button,
     card,
@@ -64,7 +64,7 @@ function exportButton(api: Api, place: Place): HTMLElement[] {
 
 function apiButton(place: Place): HTMLElement[] {
   const button = make("button", { class: "quiet", id: "api", title: "Read and write this table from a program" }, icon("code"), "API")
-  const card = make("div", { class: "popover api-card", role: "dialog", "aria-label": "This table from a program" })
+  const card = make("div", { class: "under-button api-card", role: "dialog", "aria-label": "This table from a program" })
   openUnder(button, card, () => fillApiCard(card, place), place.focus)
   return [button, card]
 }
