@@ -146,7 +146,7 @@ export class ImportDialog {
     )
     this.#body.focus()
     return state => {
-      note.textContent = state ? "" : "The server cannot be reached. This goes on by itself as soon as it is back."
+      note.textContent = state ? "" : "The server is busy or cannot be reached. This goes on by itself as soon as it answers."
       if (!state || state.slices === 0) return
       bar.max = state.slices
       bar.value = state.done
