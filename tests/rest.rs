@@ -191,3 +191,34 @@ async fn the_description_names_every_route() {
     assert_eq!(paths.len(), 4, "{paths:?}");
     assert_eq!(description["openapi"].as_str().unwrap().split('.').next(), Some("3"));
 }
+
+/// The page about the API once asked for `limit` as a part of the path, because the description said so.
+#[tokio::test]
+async fn what_is_said_to_be_in_a_path_is_in_it() {
+    let server = start(&MemoryEngine::default()).await;
+    let description = ask(&server, "GET", "/v1/openapi.json", "", "").await.json();
+    for (path, operations) in description["paths"].as_object().unwrap() {
+        let operations = operations.as_object().unwrap().values();
+        let parameters = operations.flat_map(|operation| operation["parameters"].as_array().into_iter().flatten());
+        for parameter in parameters.filter(|parameter| parameter["in"] == "path") {
+            let name = parameter["name"].as_str().unwrap();
+            assert!(path.contains(&format!("{{{name}}}")), "{path} has no {name}");
+        }
+    }
+}
+
+/// The page about the API is for people with curl, who need no demo page.
+#[tokio::test]
+async fn the_api_page_is_there_without_the_demo_page() {
+    let server = start(&MemoryEngine::default()).await;
+    assert_eq!(ask(&server, "GET", "/", "", "").await.json()["code"], "not-found");
+    for path in ["/docs", "/docs/"] {
+        let page = ask(&server, "GET", path, "", "").await;
+        let body = String::from_utf8_lossy(&page.body);
+        // What `make web` made, or the hint to run it.
+        assert!(
+            body.contains("id=\"api\"") || body.contains("make web"),
+            "{path}: {body}"
+        );
+    }
+}

@@ -1,15 +1,18 @@
-// Builds dist/: script, stylesheet and wasm under hashed names, index.html, service worker, sample, and .br beside each.
+// Builds dist/: script, stylesheet and wasm under hashed names, index.html, service worker, sample, the page about the
+// API, and .br and .gz beside each.
 
 import { build } from "esbuild"
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
 import path from "node:path"
 import { promisify } from "node:util"
-import { brotliCompress, constants } from "node:zlib"
+import { brotliCompress, constants, gzip } from "node:zlib"
+import { writeDocs } from "./docs.mjs"
 import { writeSample } from "./sample.mjs"
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname)
 const dist = path.join(here, "dist")
-const compress = promisify(brotliCompress)
+const brotli = promisify(brotliCompress)
+const deflate = promisify(gzip)
 
 /** Not worth a second file: the header costs more than compression saves. */
 const SMALLEST = 1024
@@ -47,6 +50,7 @@ const html = (await readFile(path.join(here, "src/index.html"), "utf8"))
 await writeFile(path.join(dist, "index.html"), html)
 await copyFile(path.join(here, "static/favicon.svg"), path.join(dist, "favicon.svg"))
 await writeSample(here, dist)
+await writeDocs(here, dist)
 
 const kept = ["/", asset(/^main-.*\.js$/), asset(/^style-.*\.css$/), asset(/\.wasm$/), "/favicon.svg", "/sample.json"]
 await build({
@@ -68,12 +72,15 @@ for (const entry of await readdir(dist, { recursive: true, withFileTypes: true }
   const file = path.join(entry.parentPath ?? entry.path, entry.name)
   const bytes = await readFile(file)
   if (bytes.length < SMALLEST) continue
-  const packed = await compress(bytes, {
+  const packed = await brotli(bytes, {
     params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
   })
   await writeFile(`${file}.br`, packed)
-  sizes.push([path.relative(dist, file), bytes.length, packed.length])
+  const zipped = await deflate(bytes, { level: 9 })
+  await writeFile(`${file}.gz`, zipped)
+  sizes.push([path.relative(dist, file), bytes.length, packed.length, zipped.length])
 }
-for (const [name, raw, packed] of sizes) {
-  console.log(`${name.padEnd(34)} ${String(raw).padStart(9)} bytes ${String(packed).padStart(8)} brotli`)
+for (const [name, raw, packed, zipped] of sizes) {
+  const column = (number, width) => String(number).padStart(width)
+  console.log(`${name.padEnd(42)} ${column(raw, 9)} bytes ${column(packed, 8)} brotli ${column(zipped, 8)} gzip`)
 }

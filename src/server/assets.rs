@@ -1,4 +1,6 @@
-//! The demo page, out of the binary: made by `make web`, embedded when the server is built.
+//! The demo page and the API page, out of the binary: made by `make web`, embedded when the server is built.
+//!
+//! Browsers say that they take brotli only over https and on this machine; the gzip beside it is for everybody else.
 
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -9,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 #[allow_missing = true]
 struct Bundle;
 
-const NOT_BUILT: &str = "The demo page was not built into this server: run `make web`, then build the server again.\n\
+const NOT_BUILT: &str = "The page was not built into this server: run `make web`, then build the server again.\n\
     The sync door at /sync works all the same.\n";
 
 /// The page runs its own scripts and WebAssembly, and talks to where it came from.
@@ -21,31 +23,30 @@ pub fn file(path: &str) -> Option<Vec<u8>> {
     Bundle::get(path).map(|file| file.data.into_owned())
 }
 
-/// Answers a GET for the page or one of its files.
+/// What the build lays beside a file: the name of the encoding and the ending of the file, the smallest first.
+const PACKED: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
+
+/// Whether a path belongs to the page about the API, which is served without the demo too.
+pub(super) fn is_about_api(path: &str) -> bool {
+    path == "/docs" || path.starts_with("/docs/")
+}
+
+/// Answers a GET for a page or one of its files.
 pub(super) fn respond(path: &str, headers: &HeaderMap) -> Response {
-    let path = match path.trim_start_matches('/') {
-        "" => "index.html",
-        path => path,
-    };
-    let takes_brotli = headers
-        .get(header::ACCEPT_ENCODING)
-        .and_then(|encodings| encodings.to_str().ok())
-        .is_some_and(|encodings| {
-            encodings
-                .split(',')
-                .any(|encoding| encoding.trim().split(';').next() == Some("br"))
-        });
-    let packed = takes_brotli.then(|| Bundle::get(&format!("{path}.br"))).flatten();
-    let is_packed = packed.is_some();
-    let Some(file) = packed.or_else(|| Bundle::get(path)) else {
+    let path = name(path);
+    let packed = PACKED
+        .iter()
+        .filter(|(encoding, _)| takes(headers, encoding))
+        .find_map(|(encoding, ending)| Some((Some(*encoding), Bundle::get(&format!("{path}.{ending}"))?)));
+    let Some((encoding, file)) = packed.or_else(|| Some((None, Bundle::get(path)?))) else {
         return match path {
-            "index.html" => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
+            "index.html" | "docs/index.html" => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
             _ => (StatusCode::NOT_FOUND, format!("nothing is at /{path}\n")).into_response(),
         };
     };
     let etag = format!("\"{}\"", hex(&file.metadata.sha256_hash()[..16]));
     // Files under assets/ carry a hash of their content in their name.
-    let caching = if path.starts_with("assets/") {
+    let caching = if path.starts_with("assets/") || path.starts_with("docs/assets/") {
         "public, max-age=31536000, immutable"
     } else {
         "no-cache"
@@ -57,8 +58,8 @@ pub(super) fn respond(path: &str, headers: &HeaderMap) -> Response {
         .header(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY)
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(header::ETAG, &etag);
-    if is_packed {
-        response = response.header(header::CONTENT_ENCODING, "br");
+    if let Some(encoding) = encoding {
+        response = response.header(header::CONTENT_ENCODING, encoding);
     }
     let unchanged = headers
         .get(header::IF_NONE_MATCH)
@@ -68,6 +69,28 @@ pub(super) fn respond(path: &str, headers: &HeaderMap) -> Response {
         false => response.body(Body::from(file.data.into_owned())),
     };
     response.expect("the headers are well formed")
+}
+
+/// The file of the bundle that a path means.
+fn name(path: &str) -> &str {
+    match path.trim_start_matches('/') {
+        "" => "index.html",
+        "docs" | "docs/" => "docs/index.html",
+        path => path,
+    }
+}
+
+/// Whether the client takes an encoding; `q=0` is how it says no.
+fn takes(headers: &HeaderMap, encoding: &str) -> bool {
+    let offered = headers
+        .get(header::ACCEPT_ENCODING)
+        .and_then(|offered| offered.to_str().ok());
+    offered.unwrap_or_default().split(',').any(|offer| {
+        let mut parts = offer.split(';').map(str::trim);
+        let is_it = parts.next().is_some_and(|name| name.eq_ignore_ascii_case(encoding));
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        is_it && weight != Some(0.0)
+    })
 }
 
 fn content_type(path: &str) -> &'static str {
@@ -88,4 +111,34 @@ fn content_type(path: &str) -> &'static str {
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_pages_have_short_paths() {
+        assert_eq!(name("/"), "index.html");
+        assert_eq!(name("/docs"), "docs/index.html");
+        assert_eq!(name("/docs/"), "docs/index.html");
+        assert_eq!(name("/assets/main.js"), "assets/main.js");
+        assert!(is_about_api("/docs") && is_about_api("/docs/assets/swagger-ui.css"));
+        assert!(!is_about_api("/") && !is_about_api("/docsx"));
+    }
+
+    #[test]
+    fn a_client_says_which_encodings_it_takes() {
+        let takes = |offered: &str, encoding: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ACCEPT_ENCODING, offered.parse().unwrap());
+            takes(&headers, encoding)
+        };
+        assert!(takes("gzip, deflate, br", "br"));
+        assert!(takes("br;q=0.5, GZIP", "gzip"));
+        assert!(!takes("gzip, deflate", "br"));
+        assert!(!takes("gzip, br; q=0", "br"));
+        assert!(!takes("brotli", "br"));
+        assert!(!super::takes(&HeaderMap::new(), "gzip"));
+    }
 }

@@ -130,7 +130,7 @@ async fn welcome(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn asset(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
-    match server.config.demo {
+    match server.config.demo || assets::is_about_api(uri.path()) {
         true => assets::respond(uri.path(), &headers),
         false => Problem::new(Code::NotFound, format!("nothing is at {}", uri.path())).into_response(),
     }

@@ -19,6 +19,7 @@ import { addressInUrl, isTable, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { Table } from "./table"
 import { startTheme } from "./theme"
+import { joinTransfer } from "./transfer/transfer"
 import { Typing } from "./typing"
 import { Undo } from "./undo"
 
@@ -48,6 +49,12 @@ async function main(): Promise<void> {
   joinPointer(parts)
   joinClipboard(parts)
   joinConnection(parts, connection, handle)
+  joinTransfer({
+    table: parts.table,
+    id: () => handle.documentId,
+    currentView: () => null,
+    focus: () => parts.typing.editor.focus(),
+  })
   watchTitle(parts.table)
   watchButtons(parts.sheet, handle.url, () => {
     drawUndo(parts.sheet)

@@ -21,4 +21,7 @@ await build({
   logLevel: "warning",
 })
 const files = tests.map(name => path.join(out, name.replace(/\.ts$/, ".mjs")))
-process.exit(spawnSync(process.execPath, ["--test", ...files], { stdio: "inherit" }).status ?? 1)
+// Browsers have it; Node keeps it behind a flag, and old ones have no such flag.
+const events = "--experimental-eventsource"
+const flags = process.allowedNodeEnvironmentFlags.has(events) ? [events] : []
+process.exit(spawnSync(process.execPath, [...flags, "--test", ...files], { stdio: "inherit" }).status ?? 1)

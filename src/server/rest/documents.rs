@@ -28,6 +28,7 @@ const LARGEST_PAGE: usize = 1_000;
 const REVALIDATE: Duration = Duration::ZERO;
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// The last document id of the page before.
