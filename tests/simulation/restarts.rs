@@ -94,6 +94,7 @@ impl World {
             Append {
                 document: self.document.clone(),
                 changes: vec![change],
+                notes: Vec::new(),
                 flushed: Box::new(|_| ()),
             },
         );
