@@ -43,7 +43,7 @@
 //! 2. *Absent is not failed.* A store error is never an empty document; a change that panics at load is set aside by hash,
 //!    with what builds on it, and reported; the room opens without it.
 //! 3. *Fresh author per load.* Each load of a document uses a new actor id.
-//! 4. *No lock across await.* std locks only. Order: rooms, slot, log, audience, inbox.
+//! 4. *No lock across await.* std locks only. Order: rooms, slot, log, notes, audience, inbox.
 //! 5. *Everything is bounded.* A bound is a field of [`server::config::Config`]; `docs/operations.md` lists what has none yet.
 //! 6. *Heavy work leaves the runtime and the document lock.*
 //! 7. *A panic or a poisoned room costs one room*, never the server.

@@ -25,6 +25,8 @@ mod documents;
 mod engines;
 #[path = "store/folder.rs"]
 mod folder;
+#[path = "store/notes.rs"]
+mod notes;
 #[path = "store/places.rs"]
 mod places;
 #[path = "store/process.rs"]

@@ -98,6 +98,12 @@ impl Room {
         self.notes().shown().cloned()
     }
 
+    /// Whether nothing is said of the document: it is deleted, or that is being decided. Meaningful where [`Room::deleted`]
+    /// is.
+    pub fn is_withheld(&self) -> bool {
+        matches!(self.deletion(), Deletion::Deciding | Deletion::Deleted(_))
+    }
+
     /// Whether the document is deleted, and whether that can be told.
     pub fn deletion(&self) -> Deletion {
         self.notes().deletion()

@@ -3,7 +3,7 @@
 //! A room holds the live document, its change log and its audience, each under a lock of its own, and no task. What
 //! happens in it happens on the task of whoever asks. [`Room::commit`] is the one way in for a change.
 //!
-//! Locks, in this order: slot, log or notes, audience. None is held across an await. Heavy work (loading, saving, catching up) is
+//! Locks, in this order: slot, log, notes, audience. None is held across an await. Heavy work (loading, saving, catching up) is
 //! done by methods that say so; they are called off the runtime and take the locks only to look and to swap.
 
 use std::collections::HashSet;

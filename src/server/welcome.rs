@@ -57,7 +57,7 @@ fn make(server: &Server, id: &DocumentId, sample: &[u8]) -> Result<(), String> {
         Waking::Awake => {}
         waking => return Err(format!("its room is {waking:?}")),
     }
-    match room.exists() {
+    match room.exists() || room.is_withheld() {
         true => Ok(()),
         false => fill(server, &room, sample, now),
     }

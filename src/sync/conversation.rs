@@ -234,6 +234,11 @@ impl Conversation {
         self.parked.as_ref().map_or(0, |parked| parked.data.len())
     }
 
+    /// Drops the answer that waits for the disk: the document was deleted, and nothing more is said of it. Returns its size.
+    pub fn discard_parked(&mut self) -> usize {
+        self.parked.take().map_or(0, |parked| parked.data.len())
+    }
+
     fn settle(&mut self, position: u64) {
         if self.waiting.is_none() && !self.speak {
             self.phase = Phase::CaughtUp { cursor: position };

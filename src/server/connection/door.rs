@@ -303,6 +303,7 @@ impl SyncDoor {
             place: None,
             queued: false,
             told_unavailable: false,
+            told_deleted: false,
             greeted: false,
             gossip_seen: 0,
         };
@@ -352,6 +353,11 @@ impl SyncDoor {
             document: document.to_owned(),
         };
         self.replies.push_back(reply.encode());
+    }
+
+    /// Has the connection closed; its peer comes back by itself.
+    pub(super) fn close(&mut self, why: Close) {
+        self.closing.get_or_insert(why);
     }
 
     /// Says what was wrong and closes the connection.

@@ -44,6 +44,14 @@ impl SyncDoor {
             return self.server.metrics.ignore("ephemeral-of-too-many-documents");
         };
         let room = self.talk(key).room.clone();
+        // One look at the disk, by the first who comes to a room before anybody asked for its document.
+        if let Err(error) = room.learn_fate() {
+            tracing::error!(%document, %error, "whether a document is deleted could not be read");
+            return self.server.metrics.ignore("ephemeral-of-a-document-that-does-not-read");
+        }
+        if room.is_withheld() {
+            return self.server.metrics.ignore("ephemeral-of-a-deleted-document");
+        }
         if room.audience().hear(Instant::now(), ephemeral, self.id) {
             self.server.metrics.ephemerals_relayed.inc();
         } else {
@@ -76,6 +84,9 @@ impl SyncDoor {
             return self.server.metrics.ignore("heads-of-a-document-not-open");
         };
         let room = self.talk(key).room.clone();
+        if room.is_withheld() {
+            return self.server.metrics.ignore("heads-of-a-deleted-document");
+        }
         let (position, durable) = (room.end(), room.durable());
         for (storage, report) in heads {
             if storage == *self.server.store.storage_id() || !report.heads.iter().all(|head| room.knows(head)) {

@@ -45,6 +45,14 @@ impl SyncDoor {
     fn document_frame(&mut self, key: u32) -> Option<Bytes> {
         let talk = self.talks.get_mut(&key)?;
         self.parked_bytes -= talk.follow_epoch();
+        if talk.told_deleted {
+            // What was made before, or was being made, is not said any more.
+            self.parked_bytes -= talk.conversation.discard_parked();
+            return None;
+        }
+        if talk.room.is_withheld() {
+            return None;
+        }
         let parked = talk.conversation.parked_bytes();
         let data = talk.room.pull(&mut talk.conversation, self.id);
         self.parked_bytes -= parked - talk.conversation.parked_bytes();
@@ -109,7 +117,7 @@ impl SyncDoor {
         if self.followed.is_empty() {
             return false;
         }
-        let Some(talk) = self.talks.get_mut(&key) else {
+        let Some(talk) = self.talks.get_mut(&key).filter(|talk| !talk.room.is_withheld()) else {
             return false;
         };
         let news = talk.room.audience().news_since(&mut talk.gossip_seen, &self.followed);

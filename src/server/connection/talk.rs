@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::door::{Done, SyncDoor};
 use crate::id::DocumentId;
 use crate::room::inbox::{Close, Mark};
-use crate::room::{Commit, Room, Waking, Writer};
+use crate::room::{Commit, Deletion, Room, Waking, Writer};
 use crate::store::{Need, NoPlace, Place};
 use crate::sync::conversation::{Conversation, Heard, Hearing};
 use crate::sync::gate::{self, BadMessage, GateLimits, Offered, Opened};
@@ -37,6 +37,8 @@ pub(super) struct Talk {
     pub queued: bool,
     /// The peer asked, nobody had it, and it was told so; it is told when somebody has.
     pub told_unavailable: bool,
+    /// The document is deleted, and the peer was told that it is unavailable.
+    pub told_deleted: bool,
     /// The peer was told who else is there.
     pub greeted: bool,
     /// Up to where the gossip of the room was passed on.
@@ -98,10 +100,17 @@ impl SyncDoor {
                 talk.told_unavailable = false;
                 self.unknown -= 1;
             }
+            match self.heed_deletion(key) {
+                Next::Go => {}
+                Next::Wait => break,
+            }
+            let talk = self.talk(key);
             if talk.busy {
                 break;
             }
-            self.parked_bytes -= talk.follow_epoch();
+            let parked = talk.follow_epoch();
+            self.parked_bytes -= parked;
+            let talk = self.talk(key);
             let Some(arrived) = talk.arrived.pop_front() else { break };
             let bytes = arrived.bytes;
             match self.take(key, arrived) {
@@ -114,6 +123,32 @@ impl SyncDoor {
             }
         }
         self.enqueue(key);
+    }
+
+    /// What is deleted is unavailable, whoever asks and whatever they bring. Once it is restored its conversations begin
+    /// anew: what their peers were told, and what was not taken from them meanwhile, is sorted out by a new connection.
+    fn heed_deletion(&mut self, key: u32) -> Next {
+        let talk = self.talk(key);
+        match talk.room.deletion() {
+            Deletion::Unknown => Next::Go,
+            Deletion::Not if talk.told_deleted => {
+                self.close(Close::TryLater);
+                Next::Wait
+            }
+            Deletion::Not => Next::Go,
+            // The mark comes once it may be told.
+            Deletion::Deciding => Next::Wait,
+            Deletion::Deleted(_) => {
+                talk.place = None;
+                let arrived = std::mem::take(&mut talk.arrived);
+                let tells_now = !std::mem::replace(&mut talk.told_deleted, true);
+                self.waiting_bytes -= arrived.iter().map(|arrived| arrived.bytes).sum::<usize>();
+                for _ in 0..arrived.len().max(usize::from(tells_now)) {
+                    self.answer_unavailable(key);
+                }
+                Next::Wait
+            }
+        }
     }
 
     /// Takes one message, or puts it back to the front.
@@ -143,7 +178,8 @@ impl SyncDoor {
         };
         let talk = self.talks.get_mut(&key).expect("the caller found it");
         let listens = talk.conversation.hearing() == Hearing::Open && !opened.changes.is_empty();
-        if listens || (is_request && !talk.room.exists()) {
+        let is_unknown = talk.room.deletion() == Deletion::Unknown;
+        if listens || is_unknown || (is_request && !talk.room.exists()) {
             match talk.room.begin_wake(Instant::now()) {
                 Waking::Awake => {}
                 Waking::Failed(reason) => {
@@ -154,8 +190,10 @@ impl SyncDoor {
                         self.refuse(Close::TryLater, "the document cannot be loaded just now");
                         return Next::Wait;
                     }
-                    self.answer_unavailable(key);
-                    return Next::Go;
+                    if is_request {
+                        self.answer_unavailable(key);
+                        return Next::Go;
+                    }
                 }
                 waking => {
                     talk.arrived.push_front(Arrived {
