@@ -10,6 +10,16 @@ use serde_json::Value;
 
 use super::etag;
 
+/// A body as it is sent: with the version that the document has by then. Only its description is used; the version is put
+/// in by [`Answer::into_response`].
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Versioned<T> {
+    #[serde(flatten)]
+    body: T,
+    /// The version of the document, as in the ETag.
+    version: String,
+}
+
 /// The answer to a write that was done.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {

@@ -128,7 +128,11 @@ impl Server {
 
     /// A place in the queue of the disk, for one change of about so many bytes.
     async fn place(&self, bytes: usize) -> Result<Place, Problem> {
-        let need = Need { changes: 1, bytes };
+        self.reserve(Need { changes: 1, bytes }).await
+    }
+
+    /// A place in the queue of the disk.
+    pub(super) async fn reserve(&self, need: Need) -> Result<Place, Problem> {
         tokio::time::timeout(PATIENCE, self.store.reserve(need))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
@@ -171,7 +175,7 @@ impl Server {
     }
 
     /// Waits until what was seen or done is on disk. False if it was rolled back.
-    async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
+    pub(super) async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
         tokio::time::timeout(PATIENCE, room.until_durable(position, epoch))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))
@@ -216,7 +220,7 @@ fn is_table<T>(id: &DocumentId, seen: Edited<Result<T, NotATable>>) -> Result<Ed
 }
 
 /// Who writes over HTTP.
-fn writer() -> Writer {
+pub(super) fn writer() -> Writer {
     let author = Author {
         time: now_ms() as u64,
         user: None,
