@@ -110,6 +110,19 @@ impl Document {
         self.automerge.clone()
     }
 
+    /// A copy to try changes on. Costs what [`replica`](Self::replica) does.
+    pub fn scratch(&self) -> Self {
+        Self {
+            automerge: self.automerge.clone(),
+            tips: self.tips.clone(),
+            max_op: self.max_op,
+            lookup: lookup::Lookup::default(),
+            split: split::SplitState::default(),
+            poisoned: self.poisoned,
+            trial_ops: AtomicU64::new(0),
+        }
+    }
+
     /// The compressed document chunk. Slow on large documents: prefer saving a [`replica`](Self::replica) elsewhere.
     pub fn save(&self) -> Vec<u8> {
         self.automerge.save()

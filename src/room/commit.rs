@@ -4,8 +4,8 @@
 //! the document in one order. Nothing is told to anybody before the committer calls back.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use automerge::ChangeHash;
@@ -67,7 +67,18 @@ impl Room {
         now: Instant,
     ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         let _here = self.turns.interactive();
-        let mut slot = self.slot();
+        self.commit_in(self.slot(), place, offered, writer, now)
+    }
+
+    /// As [`commit`](Room::commit), for one who has locked the slot already.
+    pub(super) fn commit_in(
+        self: &Arc<Self>,
+        mut slot: MutexGuard<'_, Slot>,
+        place: Place,
+        offered: Vec<Offered>,
+        writer: &Writer,
+        now: Instant,
+    ) -> Result<Commit, (NotAwake, Place, Vec<Offered>)> {
         slot.last_use = now;
         self.forget_gone(&mut slot);
         let started = Instant::now();

@@ -1,6 +1,7 @@
 //! Floor 3: the live document. A room is a plain shared value; connections come to it and pull.
 
 pub mod audience;
+mod bring;
 mod commit;
 mod compact;
 mod edit;
@@ -16,6 +17,7 @@ mod sleep;
 mod table;
 mod turns;
 
+pub use bring::{Brought, NotBrought};
 pub use commit::{Commit, Writer};
 pub use compact::SteppedCompaction;
 pub use edit::{EditError, Edited};

@@ -29,5 +29,5 @@ mod whole;
 pub use admit::{Admission, admit, admit_after};
 pub use ahead::Ahead;
 pub use limits::GateLimits;
-pub use message::{Offered, Opened, open};
+pub use message::{Offered, Opened, open, open_file};
 pub use refusal::{BadMessage, OperationFault, Refusal};

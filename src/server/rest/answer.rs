@@ -13,6 +13,16 @@ use super::etag;
 use super::problem::{Code, Problem};
 use crate::store::MAX_ANSWER;
 
+/// A body as it is sent: with the version that the document has by then. Only its description is used; the version is put
+/// in by [`Answer::into_response`].
+#[derive(Serialize, utoipa::ToSchema)]
+pub(super) struct Versioned<T> {
+    #[serde(flatten)]
+    body: T,
+    /// The version of the document, as in the ETag.
+    version: String,
+}
+
 /// The answer to a write that was done.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Answer {

@@ -98,7 +98,7 @@ impl Server {
     }
 
     /// Waits until what was seen or done is on disk. False if it was rolled back.
-    async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
+    pub(super) async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
         tokio::time::timeout(PATIENCE, room.until_durable(position, epoch))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))

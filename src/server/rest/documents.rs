@@ -1,4 +1,4 @@
-//! Documents: list, create, read as JSON or as bytes, merge-patch.
+//! Documents: list, create, read as JSON, patch.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,15 +8,20 @@ use automerge::transaction::Transaction;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
+use json_patch::Patch;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::super::Server;
-use super::answer::Answer;
+use super::answer::{Answer, Versioned};
 use super::asked::Asked;
 use super::etag;
+use super::precondition;
 use super::problem::{Code, Problem};
-use crate::document::json;
+use super::responses::{Listing, Reading, Writing};
+use super::write::Refused;
+use crate::document::json::changed::Touched;
+use crate::document::json::{self, patch::MAX_OPERATIONS};
 use crate::id::DocumentId;
 use crate::store::Listed;
 
@@ -58,10 +63,8 @@ pub(super) struct Created {
 }
 
 /// The ids of all documents, in a fixed order. A page may be shorter than asked for and still not be the last one.
-#[utoipa::path(get, path = "/v1/documents", tag = "documents", params(Page),
-    responses((status = 200, body = Documents),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/documents", tag = "documents", operation_id = "listDocuments", params(Page),
+    responses((status = 200, description = "a page of ids", body = Documents), Listing))]
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     page: Result<Query<Page>, axum::extract::rejection::QueryRejection>,
@@ -95,11 +98,10 @@ pub(super) async fn list(
 }
 
 /// Makes a document of a JSON object. Strings become single values, the last writer wins.
-#[utoipa::path(post, path = "/v1/documents", tag = "documents", request_body = Object,
-    responses((status = 201, body = Created, headers(("Location" = String), ("ETag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-        (status = 507, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(post, path = "/v1/documents", tag = "documents", operation_id = "createDocument",
+    request_body(content = Object, content_type = "application/json"),
+    responses((status = 201, description = "it is made", body = Versioned<Created>,
+        headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
     let content: Map<String, Value> = asked.json()?;
     let id = asked.new_id(server.store.storage_id());
@@ -120,14 +122,11 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
 }
 
 /// The document as JSON; its ETag is its version.
-#[utoipa::path(get, path = "/v1/documents/{document}", tag = "documents",
+#[utoipa::path(get, path = "/v1/documents/{document}", tag = "documents", operation_id = "readDocument",
     params(("document" = String, Path, description = "a document id or its automerge: address"),
-        ("If-None-Match" = Option<String>, Header)),
-    responses((status = 200, body = Object, headers(("ETag" = String))), (status = 304, description = "the version is the one named"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json")))]
+        ("If-None-Match" = Option<String>, Header, description = "a version that need not be sent again")),
+    responses((status = 200, description = "the document", body = Object, headers(("ETag" = String))),
+        (status = 304, description = "the version is the one named", headers(("ETag" = String))), Reading))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     Path(document): Path<String>,
@@ -147,60 +146,89 @@ pub(super) async fn read(
     Ok(([(header::ETAG, tag), caching], Json(seen.value)).into_response())
 }
 
-/// The document as Automerge writes it: a file that any Automerge can load.
-#[utoipa::path(get, path = "/v1/documents/{document}/bytes", tag = "documents",
-    params(("document" = String, Path, description = "a document id or its automerge: address")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/vnd.automerge", headers(("ETag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn read_bytes(
-    State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
-) -> Result<Response, Problem> {
-    let seen = server.look(&parse(&document)?, |document| document.save()).await?;
-    let headers = [
-        (header::ETAG, etag::of(&seen.heads)),
-        (header::CONTENT_TYPE, "application/vnd.automerge".to_owned()),
-    ];
-    Ok((headers, seen.value).into_response())
+/// A patch, in either of the two kinds.
+enum Kind {
+    /// RFC 7396: objects merge, null removes, everything else replaces.
+    Merge(Map<String, Value>),
+    /// RFC 6902: operations, all of them or none.
+    Operations(Patch),
 }
 
-/// Merges a JSON object into the document (RFC 7396): objects merge, null removes, everything else replaces. With
-/// `If-Match` only if the document still has that version.
-#[utoipa::path(patch, path = "/v1/documents/{document}", tag = "documents",
+impl Kind {
+    fn of(asked: &Asked) -> Result<Self, Problem> {
+        match asked.media_type().as_str() {
+            // The last is what curl says if it is told nothing.
+            "" | "application/merge-patch+json" | "application/json" | "application/x-www-form-urlencoded" => {
+                asked.json().map(Self::Merge)
+            }
+            "application/json-patch+json" => {
+                let patch: Patch = asked.json()?;
+                if patch.len() > MAX_OPERATIONS {
+                    let why = format!("the patch has {} operations, {MAX_OPERATIONS} are allowed", patch.len());
+                    return Err(Problem::new(Code::Refused, why));
+                }
+                Ok(Self::Operations(patch))
+            }
+            other => Err(Problem::new(
+                Code::UnsupportedMediaType,
+                format!(
+                    "the body is {other}; a patch is application/merge-patch+json (application/json as well) or \
+                     application/json-patch+json"
+                ),
+            )),
+        }
+    }
+
+    fn touched(&self) -> Touched {
+        match self {
+            Self::Merge(patch) => Touched::by_merge(patch),
+            Self::Operations(patch) => Touched::by_patch(patch),
+        }
+    }
+
+    fn apply(&self, tx: &mut Transaction<'_>) -> Result<(), Refused> {
+        match self {
+            Self::Merge(patch) => Ok(json::merge(tx, patch)?),
+            Self::Operations(patch) => json::patch::apply(tx, patch).map_err(|failed| {
+                Problem::new(Code::Refused, failed.to_string())
+                    .at(failed.field())
+                    .into()
+            }),
+        }
+    }
+}
+
+/// Patches the document: a merge patch (RFC 7396), or the operations of a JSON patch (RFC 6902), all of them or none. With
+/// `If-Match` only if what it touches has not changed since that version.
+#[utoipa::path(patch, path = "/v1/documents/{document}", tag = "documents", operation_id = "patchDocument",
     params(("document" = String, Path, description = "a document id or its automerge: address"),
-        ("If-Match" = Option<String>, Header)),
-    request_body(content = Object, content_type = "application/merge-patch+json"),
+        ("If-Match" = Option<String>, Header, description = "the version that the author of the patch saw; * for any")),
+    request_body(content(
+        (Object = "application/merge-patch+json"), (Object = "application/json"),
+        (Vec<Object> = "application/json-patch+json"))),
     responses((status = 204, description = "the patch is on disk", headers(("ETag" = String))),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 412, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-        (status = 507, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn merge(
+        (status = 412, description = "what the patch touches has changed: `version-changed`", body = Problem,
+            content_type = "application/problem+json", headers(("ETag" = String))),
+        (status = 415, description = "the body is no patch: `unsupported-media-type`", body = Problem,
+            content_type = "application/problem+json"),
+        Writing))]
+pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     Path(document): Path<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let patch: Map<String, Value> = asked.json()?;
-    let room = server.find(&parse(&document)?).await?;
+    let id = parse(&document)?;
+    let patch = Kind::of(&asked)?;
+    let room = server.find(&id).await?;
     let headers = asked.headers.clone();
     let edit = move |tx: &mut Transaction<'_>, version: &[ChangeHash]| {
-        let tag = etag::of(version);
-        if etag::named_by(&headers, header::IF_MATCH, &tag) == Some(false) {
-            let mut problem = Problem::new(Code::VersionChanged, "the document has another version by now");
-            problem.etag = Some(tag);
-            return Err(problem.into());
-        }
-        json::merge(tx, &patch)?;
+        precondition::check(tx, version, &headers, &patch.touched())?;
+        patch.apply(tx)?;
         Ok(Answer::done())
     };
     server.write(room, &asked, edit).await
 }
 
-fn parse(document: &str) -> Result<DocumentId, Problem> {
+pub(super) fn parse(document: &str) -> Result<DocumentId, Problem> {
     DocumentId::parse_address(document).map_err(|error| Problem::new(Code::BadId, error.to_string()))
 }

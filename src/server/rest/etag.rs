@@ -10,6 +10,32 @@ pub fn of(heads: &[ChangeHash]) -> String {
     format!("\"{}\"", heads.join("."))
 }
 
+/// The versions that `If-Match` names.
+pub enum Named {
+    /// `*`: any version, as long as there is one.
+    Any,
+    /// Those of them that read as versions.
+    These(Vec<Vec<ChangeHash>>),
+}
+
+/// What `If-Match` says, if it is there.
+pub fn if_match(headers: &HeaderMap) -> Option<Named> {
+    let mut lines = headers.get_all(axum::http::header::IF_MATCH).iter().peekable();
+    lines.peek()?;
+    let mut versions = Vec::new();
+    for line in lines {
+        for tag in line.to_str().unwrap_or_default().split(',').map(str::trim) {
+            if tag == "*" {
+                return Some(Named::Any);
+            }
+            let text = tag.trim_start_matches("W/").trim_matches('"');
+            let hashes: Result<Vec<ChangeHash>, _> = text.split('.').map(str::parse).collect();
+            versions.extend(hashes);
+        }
+    }
+    Some(Named::These(versions))
+}
+
 /// Whether a header (`If-Match`, `If-None-Match`) names this version, or any with `*`. None if it is not there.
 pub fn named_by(headers: &HeaderMap, name: impl AsHeaderName, etag: &str) -> Option<bool> {
     let header = headers.get(name)?;
@@ -20,4 +46,21 @@ pub fn named_by(headers: &HeaderMap, name: impl AsHeaderName, etag: &str) -> Opt
             .map(|tag| tag.trim().trim_start_matches("W/"))
             .any(|tag| tag == "*" || tag == etag),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn if_match_names_versions() {
+        let heads = vec![ChangeHash([1; 32]), ChangeHash([2; 32])];
+        let mut headers = HeaderMap::new();
+        assert!(if_match(&headers).is_none());
+        let text = format!("{}, \"nonsense\"", of(&heads));
+        headers.insert("if-match", text.parse().unwrap());
+        assert!(matches!(if_match(&headers), Some(Named::These(versions)) if versions == [heads]));
+        headers.append("if-match", "*".parse().unwrap());
+        assert!(matches!(if_match(&headers), Some(Named::Any)));
+    }
 }

@@ -5,11 +5,14 @@
 
 mod answer;
 mod asked;
+mod bytes;
 mod desk;
 mod documents;
 mod etag;
+mod precondition;
 mod presence;
 mod problem;
+mod responses;
 mod tombstones;
 mod write;
 
@@ -45,9 +48,8 @@ struct Description;
 pub(super) fn routes() -> Router<Arc<Server>> {
     let (routes, description) = OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(documents::list, documents::create))
-        .routes(routes!(documents::read, documents::merge))
-        .routes(routes!(documents::read_bytes))
-        .routes(routes!(tombstones::delete))
+        .routes(routes!(documents::read, documents::patch, tombstones::delete))
+        .routes(routes!(bytes::read, bytes::bring))
         .routes(routes!(tombstones::restore))
         .routes(routes!(presence::read))
         .split_for_parts();

@@ -60,10 +60,12 @@ impl Server {
 
     /// A place in the queue of the committer, for one change made from so many bytes of a request.
     pub(super) async fn place(&self, bytes: usize) -> Result<Place, Problem> {
-        let need = Need {
-            changes: 1,
-            bytes: EDIT_BYTES + 2 * bytes,
-        };
+        let bytes = EDIT_BYTES + 2 * bytes;
+        self.reserve(Need { changes: 1, bytes }).await
+    }
+
+    /// A place in the queue of the committer.
+    pub(super) async fn reserve(&self, need: Need) -> Result<Place, Problem> {
         tokio::time::timeout(PATIENCE, self.store.reserve(need))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?

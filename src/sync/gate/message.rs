@@ -57,6 +57,22 @@ pub fn open(data: &[u8], limits: &GateLimits) -> Result<Opened, BadMessage> {
     Ok(Opened { message, changes })
 }
 
+/// Reads the bytes of a document as it is kept in a file: saved documents and changes, one chunk after the other.
+pub fn open_file(data: &[u8], limits: &GateLimits) -> Result<Vec<Offered>, BadMessage> {
+    let mut reader = Reader::new(data);
+    let mut chunks = Vec::new();
+    while !reader.is_empty() {
+        chunks.push(reader.chunk()?);
+        bounded(chunks.len() as u64, "chunks", limits.message_changes)?;
+    }
+    let mut budget = Budget::of(limits);
+    let mut changes = Vec::new();
+    for frame in chunks {
+        unpack(&frame, limits, &mut budget, &mut changes);
+    }
+    Ok(changes)
+}
+
 /// The library asserts sorted hashes when it writes them out again.
 fn sort_hashes(hashes: &mut Vec<ChangeHash>) {
     hashes.sort_unstable();

@@ -1,0 +1,72 @@
+//! What may go wrong, for the description of the API: one list for each kind of request, so that no path forgets one.
+
+use super::problem::Problem;
+
+/// A request that reads one document.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Reading {
+    /// The request is not what it should be: `bad-id`, `bad-query`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// There is no such thing: `not-found`.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The document was deleted: `deleted`.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Deleted(Problem),
+    /// The document cannot be loaded, or the server failed: `failed`.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// The disk or the document takes too long: `busy`; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+}
+
+/// A request that reads what needs no document.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Listing {
+    /// The request is not what it should be: `bad-id`, `bad-query`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// The disk could not be read: `failed`.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// Too much at once: `busy`; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+}
+
+/// A request that writes.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Writing {
+    /// The request is not what it should be: `bad-id`, `bad-body`, `bad-query`, `bad-key`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// There is no such thing: `not-found`.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The state of things does not allow it: `conflict`; or the key is no longer remembered: `key-expired`.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// The document was deleted: `deleted`.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Deleted(Problem),
+    /// The body is too large: `too-large`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The edit was refused: `refused`; or the key belongs to another request: `key-reused`. Nothing was changed.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// The document cannot be loaded, or the server failed: `failed`.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// The disk or the document takes too long: `busy`; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+    /// The store takes no edits: `read-only`, `not-saved`. Nothing was changed.
+    #[response(status = 507, content_type = "application/problem+json")]
+    NotSaved(Problem),
+}
