@@ -6,9 +6,11 @@ use automerge::transaction::Transactable;
 use automerge::{Automerge, ObjType, ROOT, ScalarValue};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use roundtable::document::csv::{self, Limits};
+use roundtable::document::export::{self, CsvOptions};
+use roundtable::document::import::{Import, new_document};
 use roundtable::document::order::{OrderError, OrderKey, between, n_between, place};
-use roundtable::document::table::{self, Cell, Edit, Kind, NewColumn, NewTable, NotATable, Table, Value};
+use roundtable::document::sheet::{self, Format, Limits};
+use roundtable::document::table::{self, Cell, Edit, Kind, NewColumn, NewTable, NotATable, Table, TableIndex, Value};
 
 /// Writes a table into a new document, one Automerge change per list of edits. The document and the lists' lengths.
 fn written(table: NewTable) -> Automerge {
@@ -22,7 +24,14 @@ fn written(table: NewTable) -> Automerge {
 }
 
 fn imported(text: &str) -> Automerge {
-    written(csv::read("Imported", text.as_bytes(), &Limits::default()).unwrap())
+    let sheet = sheet::read(text.as_bytes(), Format::Csv, None, &Limits::default()).unwrap();
+    let import = Import::new_table(sheet, &[]).unwrap();
+    new_document("Imported", import, SmallRng::seed_from_u64(7)).unwrap()
+}
+
+fn exported(document: &Automerge) -> export::Written {
+    let index = TableIndex::build(document).unwrap();
+    export::csv(document, &index, CsvOptions::default())
 }
 
 fn text(text: &str) -> Option<Value> {
@@ -247,7 +256,7 @@ fn a_table_written_by_another_hand_is_read() {
     assert_eq!(cell("cl"), Some(&Cell::Foreign("a list")));
     let strange: BTreeSet<_> = table.strange.iter().map(|strange| strange.path.as_str()).collect();
     assert_eq!(strange, ["blocks/b/other.1", "blocks/x"].into());
-    assert_eq!(csv::write(&table).text, "Name,Tags\nb.3,red\nb.1,red\n");
+    assert_eq!(exported(&document).text, "Name,Tags\nb.3,red\nb.1,red\n");
 }
 
 #[test]
@@ -315,14 +324,15 @@ fn csv_goes_in_and_comes_out_the_same() {
         Ada,12,true,2026-01-31,\"two\nlines, \"\"quoted\"\"\"\n\
         ,0.5,false,2026-02-01T10:00:00Z,007\n\
         Zoë,,,, spaces \n";
-    let table = Table::read(&imported(text)).unwrap();
+    let document = imported(text);
+    let table = Table::read(&document).unwrap();
     let kinds: Vec<_> = table.columns.iter().map(|column| column.kind.as_str()).collect();
     assert_eq!(kinds, ["text", "number", "checkbox", "date", "text"]);
-    let out = csv::write(&table);
+    let out = exported(&document);
     assert_eq!(out.text, text);
     assert_eq!((out.rows, out.columns, out.unreadable), (3, 5, 0));
     // A single column with an empty cell must not become a blank line, which is no row.
-    let narrow = csv::write(&Table::read(&imported("a\n1\n\"\"\n2\n")).unwrap()).text;
+    let narrow = exported(&imported("a\n1\n\"\"\n2\n")).text;
     assert_eq!(Table::read(&imported(&narrow)).unwrap().rows.len(), 3);
 }
 

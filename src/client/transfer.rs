@@ -1,21 +1,21 @@
-//! CSV files to documents of a running server, and back.
+//! CSV and XLSX files to documents of a running server, and back.
 //!
 //! Both go in by the sync door like any other client. An import is read wholly, then made wholly, then sent in one
 //! message, and counts when the server has it on disk.
 
 use std::time::Duration;
 
-use automerge::Automerge;
-
 use super::{Client, ClientError, ConnectOptions};
-use crate::document::csv::{self, CsvError};
-use crate::document::table::{EditError, NotATable, Table, apply};
+use crate::document::export::{self, CsvOptions, Written};
+use crate::document::import::{Import, ImportError, MakeError, new_document};
+use crate::document::sheet::{self, Format, Limits, SheetError};
+use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
 
 #[derive(Debug, Clone)]
 pub struct TransferOptions {
     pub connect: ConnectOptions,
-    pub limits: csv::Limits,
+    pub limits: Limits,
     /// For the document to be fetched, or to be on the server's disk.
     pub timeout: Duration,
 }
@@ -25,7 +25,7 @@ impl Default for TransferOptions {
         let timeout = Duration::from_secs(120);
         Self {
             connect: ConnectOptions::default(),
-            limits: csv::Limits::default(),
+            limits: Limits::default(),
             timeout,
         }
     }
@@ -34,13 +34,15 @@ impl Default for TransferOptions {
 #[derive(Debug, thiserror::Error)]
 pub enum TransferError {
     #[error(transparent)]
-    Csv(#[from] CsvError),
+    Sheet(#[from] SheetError),
+    #[error(transparent)]
+    Import(#[from] ImportError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
     NotATable(#[from] NotATable),
-    #[error("the table could not be made: {0}")]
-    Edit(#[from] EditError),
+    #[error(transparent)]
+    Make(#[from] MakeError),
 }
 
 /// What an import has made.
@@ -53,23 +55,17 @@ pub struct Imported {
     pub changes: usize,
 }
 
-/// Makes a new table of a CSV file (its bytes); returns when the server has it on disk.
+/// Makes a new table of a CSV or XLSX file (its bytes); returns when the server has it on disk.
 pub async fn import_csv(
     url: &str,
     title: &str,
     bytes: &[u8],
     options: &TransferOptions,
 ) -> Result<Imported, TransferError> {
-    let table = csv::read(title, bytes, &options.limits)?;
-    let (rows, columns) = (table.rows.len(), table.columns.len());
-    let mut document = Automerge::new();
-    let mut changes = 0;
-    for edits in table.into_changes(rand::rng()) {
-        document
-            .transact(|tx| apply(tx, &edits))
-            .map_err(|failed| failed.error)?;
-        changes += 1;
-    }
+    let sheet = sheet::read(bytes, Format::guess(bytes), None, &options.limits)?;
+    let import = Import::new_table(sheet, &[])?;
+    let size = import.size();
+    let document = new_document(title, import, rand::rng())?;
     // Connected only now: nobody answers the server's pings while the table is made.
     let client = Client::connect(url, options.connect.clone()).await?;
     let id = DocumentId::from_uuid(uuid::Uuid::new_v4());
@@ -77,9 +73,10 @@ pub async fn import_csv(
     client.close(options.connect.timeout).await;
     Ok(Imported {
         document: id,
-        rows,
-        columns,
-        changes,
+        rows: size.new_rows,
+        columns: size.columns,
+        // One makes the table itself.
+        changes: size.slices + 1,
     })
 }
 
@@ -87,17 +84,19 @@ pub async fn import_csv(
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
     pub title: String,
-    pub csv: csv::Written,
+    pub csv: Written,
 }
 
 /// Fetches a table and writes it as CSV.
 pub async fn export_csv(url: &str, id: &DocumentId, options: &TransferOptions) -> Result<Exported, TransferError> {
     let client = Client::connect(url, options.connect.clone()).await?;
     let document = client.find(id, options.timeout).await?;
-    let table = document.look(|replica| Table::read(replica.document()))?;
+    let exported = document.look(|replica| {
+        let index = TableIndex::build(replica.document())?;
+        let csv = export::csv(replica.document(), &index, CsvOptions::default());
+        let title = index.title().to_owned();
+        Ok::<_, NotATable>(Exported { title, csv })
+    })?;
     client.close(options.connect.timeout).await;
-    Ok(Exported {
-        csv: csv::write(&table),
-        title: table.title,
-    })
+    Ok(exported)
 }

@@ -2,8 +2,10 @@
 
 pub mod author;
 pub mod crdt;
-pub mod csv;
+pub mod export;
+pub mod import;
 pub mod json;
 pub mod order;
+pub mod sheet;
 pub mod table;
 pub mod view;

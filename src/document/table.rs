@@ -28,8 +28,8 @@ pub mod value;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use batch::{CellEdit, ColumnDraft, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit};
-pub use draft::{NewColumn, NewTable};
+pub use batch::{CellEdit, ColumnDraft, Cutter, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit};
+pub use draft::{CreateError, NewColumn, NewTable, create};
 pub use edit::{Edit, EditError, apply};
 pub use id::{BlockId, ColumnId, RowId, ViewId};
 pub use index::{RowEntry, TableIndex};

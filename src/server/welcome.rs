@@ -6,13 +6,13 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use automerge::{ActorId, Automerge};
+use automerge::ActorId;
 use uuid::Uuid;
 
 use super::{Server, assets, now_ms};
 use crate::document::author::{Author, Door};
-use crate::document::csv;
-use crate::document::table::apply;
+use crate::document::import::{Import, new_document};
+use crate::document::sheet::{self, Format, Limits};
 use crate::id::DocumentId;
 use crate::room::{Room, Waking, Writer};
 use crate::store::Need;
@@ -64,13 +64,9 @@ fn make(server: &Server, id: &DocumentId, sample: &[u8]) -> Result<(), String> {
 }
 
 fn fill(server: &Server, room: &Arc<Room>, sample: &[u8], now: Instant) -> Result<(), String> {
-    let table = csv::read(&title(), sample, &csv::Limits::default()).map_err(|error| error.to_string())?;
-    let mut scratch = Automerge::new();
-    for edits in table.into_changes(rand::rng()) {
-        scratch
-            .transact(|tx| apply(tx, &edits))
-            .map_err(|failed| failed.error.to_string())?;
-    }
+    let sheet = sheet::read(sample, Format::Csv, None, &Limits::default()).map_err(|error| error.to_string())?;
+    let import = Import::new_table(sheet, &[]).map_err(|error| error.to_string())?;
+    let scratch = new_document(&title(), import, rand::rng()).map_err(|error| error.to_string())?;
     let changes: Vec<_> = scratch
         .get_changes(&[])
         .into_iter()

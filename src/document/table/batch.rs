@@ -29,10 +29,11 @@ use super::id::ViewId;
 use super::options::NewOption;
 use super::{Cell, Column, ColumnId, Kind, RowId, TableIndex};
 use crate::document::view::View;
+pub use columns::MAX_COLUMNS;
 use lane::Lane;
 use refusal::short;
 pub use refusal::{MAX_NAME_BYTES, Refusal, Refused, RowRef};
-pub use slices::slices;
+pub use slices::{Cutter, MAX_SLICE_BYTES, slices};
 use write::Write;
 
 /// A place in a list. Places count and name what is there before the edit, without what it moves.
@@ -127,6 +128,11 @@ pub enum TableEdit {
     },
     /// The whole list as it is to be, in order: options not in it go, those without an id are new.
     SetOptions {
+        column: ColumnId,
+        options: Vec<NewOption>,
+    },
+    /// Adds options behind those that are there by then.
+    AddOptions {
         column: ColumnId,
         options: Vec<NewOption>,
     },
@@ -312,6 +318,7 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
             TableEdit::ResizeColumn { column, width } => self.resize_column(column, *width),
             TableEdit::SetKind { column, kind } => self.set_kind(column, kind),
             TableEdit::SetOptions { column, options } => self.set_options(column, options),
+            TableEdit::AddOptions { column, options } => self.add_options(column, options),
             TableEdit::MoveColumn { column, to } => self.move_column(column, to),
             TableEdit::DeleteColumn(column) => self.delete_column(column),
             TableEdit::RestoreColumn(column) => self.restore_column(column),

@@ -259,7 +259,7 @@ fn ids_of(ids: &[Json], fits: impl Fn(&str) -> bool) -> Option<BTreeSet<String>>
 }
 
 /// True of what may stand in a link cell.
-pub(super) fn is_link(id: &str) -> bool {
+pub(crate) fn is_link(id: &str) -> bool {
     (1..=MAX_LINK_BYTES).contains(&id.len())
 }
 

@@ -13,7 +13,7 @@ use crate::document::table::options::{self, MAX_OPTIONS, NewOption, SelectOption
 use crate::document::table::{Column, ColumnId, Deleted, Kind, key, purge};
 
 /// The most columns a table may have, deleted ones included.
-const MAX_COLUMNS: usize = 10_000;
+pub const MAX_COLUMNS: usize = 10_000;
 
 impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
     pub(super) fn add_column(&mut self, at: &Place<ColumnId>, draft: &ColumnDraft) -> Result<Outcome, Refusal> {
@@ -94,6 +94,19 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         let ids = options.iter().map(|option| option.id.clone()).collect();
         self.change(id, |column| column.options = options)?;
         Ok(Outcome::Options(ids))
+    }
+
+    pub(super) fn add_options(&mut self, id: &ColumnId, added: &[NewOption]) -> Result<Outcome, Refusal> {
+        let there = self.live_column(id)?.options.iter().map(|option| NewOption {
+            id: Some(option.id.clone()),
+            name: option.name.clone(),
+            color: option.color.clone(),
+        });
+        let wanted: Vec<_> = there.chain(added.iter().cloned()).collect();
+        match self.set_options(id, &wanted)? {
+            Outcome::Options(ids) => Ok(Outcome::Options(ids[ids.len() - added.len()..].to_vec())),
+            other => Ok(other),
+        }
     }
 
     pub(super) fn move_column(&mut self, id: &ColumnId, to: &Place<ColumnId>) -> Result<Outcome, Refusal> {

@@ -5,15 +5,15 @@
 
 use std::borrow::Cow;
 
-use super::CsvError;
+use super::SheetError;
 
-pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
+pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, SheetError> {
     let (encoding, mark) = encoding_rs::Encoding::for_bom(bytes).unwrap_or((encoding_rs::UTF_8, 0));
     let body = &bytes[mark..];
     let text = if encoding == encoding_rs::UTF_8 {
         Cow::Borrowed(std::str::from_utf8(body).map_err(|error| {
             let (good, bad) = body.split_at(error.valid_up_to());
-            CsvError::NotUtf8 {
+            SheetError::NotUtf8 {
                 line: line_after(good),
                 byte: bad[0],
             }
@@ -21,12 +21,12 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, CsvError> {
     } else {
         encoding
             .decode_without_bom_handling_and_without_replacement(body)
-            .ok_or_else(|| CsvError::NotUtf16 {
+            .ok_or_else(|| SheetError::NotUtf16 {
                 line: bad_utf16_line(body, encoding == encoding_rs::UTF_16LE),
             })?
     };
     match text.find('\0') {
-        Some(at) => Err(CsvError::ZeroByte {
+        Some(at) => Err(SheetError::ZeroByte {
             line: line_after(&text.as_bytes()[..at]),
         }),
         None => Ok(text),

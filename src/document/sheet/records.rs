@@ -4,7 +4,7 @@
 //! word. This pass looks at the shape alone, strictly as RFC 4180 has it, so that a damaged file is refused with the
 //! line where the damage began.
 
-use super::CsvError;
+use super::SheetError;
 
 /// The shape of one record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl<'a> Records<'a> {
     }
 
     /// Takes one field, up to the delimiter or the end of the line.
-    fn field(&mut self) -> Result<(), CsvError> {
+    fn field(&mut self) -> Result<(), SheetError> {
         if self.peek() != Some(b'"') {
             while self
                 .peek()
@@ -62,13 +62,13 @@ impl<'a> Records<'a> {
         self.step();
         loop {
             match self.peek() {
-                None => return Err(CsvError::QuoteLeftOpen { line: opened }),
+                None => return Err(SheetError::QuoteLeftOpen { line: opened }),
                 Some(b'"') => {
                     self.step();
                     match self.peek() {
                         Some(b'"') => self.step(),
                         Some(byte) if byte != self.delimiter && !ends_line(byte) => {
-                            return Err(CsvError::TextAfterQuote {
+                            return Err(SheetError::TextAfterQuote {
                                 opened,
                                 line: self.line,
                             });
@@ -83,7 +83,7 @@ impl<'a> Records<'a> {
 }
 
 impl Iterator for Records<'_> {
-    type Item = Result<Record, CsvError>;
+    type Item = Result<Record, SheetError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.peek().is_some_and(ends_line) {
