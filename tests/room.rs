@@ -8,23 +8,56 @@ use automerge::{ActorId, AutoCommit, Automerge, ObjType, ROOT, ReadDoc};
 use roundtable::document::author::{Author, Door};
 use roundtable::id::{ConnectionId, DocumentId};
 use roundtable::room::{Commit, Room, RoomLimits, Rooms, Waking, Writer};
-use roundtable::store::memory::MemoryEngine;
+use roundtable::store::memory::{MemoryEngine, Survives};
 use roundtable::store::{Committer, Need, Store, StoreLimits};
 use roundtable::sync::bindings::{Bindings, Limits};
 use roundtable::sync::gate::Offered;
+
+#[path = "room/deleted.rs"]
+mod deleted;
+#[path = "room/once.rs"]
+mod once;
+
+/// The clock of the server in these stories, in milliseconds since 1970.
+const NOW_MS: u64 = 1_700_000_000_000;
+
+fn writer(who: &str, now_ms: u64) -> Writer {
+    let author = Author {
+        time: now_ms,
+        user: None,
+        device: who.into(),
+        door: Door::Sync,
+    };
+    Writer {
+        author,
+        connection: Some(ConnectionId(1)),
+    }
+}
+
+/// One edit and what is kept of it.
+fn need() -> Need {
+    Need {
+        changes: 1,
+        bytes: 1_000,
+    }
+}
 
 struct House {
     engine: MemoryEngine,
     store: Store,
     committer: Committer,
+    limits: StoreLimits,
     rooms: Rooms,
     room: Arc<Room>,
 }
 
 impl House {
     fn new() -> Self {
-        let engine = MemoryEngine::default();
-        let (store, committer) = Store::open(Arc::new(engine.clone()), StoreLimits::default()).unwrap();
+        Self::on(MemoryEngine::default(), StoreLimits::default())
+    }
+
+    fn on(engine: MemoryEngine, limits: StoreLimits) -> Self {
+        let (store, committer) = Store::open(Arc::new(engine.clone()), limits).unwrap();
         let sessions = Bindings::new(Limits::default(), "test").own_sessions();
         let rooms = Rooms::new(store.clone(), RoomLimits::default(), 10, sessions);
         let room = rooms
@@ -34,11 +67,17 @@ impl House {
             engine,
             store,
             committer,
+            limits,
             rooms,
             room,
         };
         house.wake();
         house
+    }
+
+    /// The house after a crash of the machine, on what is left of its disk.
+    fn crash(self, survives: Survives) -> Self {
+        Self::on(self.engine.crash(survives), self.limits)
     }
 
     fn wake(&self) {
@@ -55,16 +94,7 @@ impl House {
             bytes: changes.iter().map(|change| change.raw_bytes().len()).sum(),
         };
         let place = self.store.try_reserve(need).unwrap();
-        let author = Author {
-            time: 1_700_000_000_000,
-            user: None,
-            device: who.into(),
-            door: Door::Sync,
-        };
-        let writer = Writer {
-            author,
-            connection: Some(ConnectionId(1)),
-        };
+        let writer = writer(who, NOW_MS);
         let offered = changes
             .into_iter()
             .map(|change| Offered::Change(Box::new(change)))

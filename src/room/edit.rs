@@ -215,7 +215,9 @@ impl Room {
     }
 
     fn check_not_deleted<E>(&self) -> Result<(), EditError<E>> {
-        match self.notes().tombstone().cloned() {
+        // The lock is given back before the room is looked at again.
+        let tombstone = self.notes().tombstone().cloned();
+        match tombstone {
             Some(tombstone) => Err(EditError::Deleted {
                 tombstone,
                 seen: self.seen(),
