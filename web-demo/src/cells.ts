@@ -33,7 +33,7 @@ export function drawCell(h: Draw, column: Column, value: Value): VNode | VNode[]
     case "link":
       return h("span", { class: "value" }, isIds(value) ? links(h, value) : [])
     case "counter":
-      return [stepper(h, -1), h("span", { class: "value" }, text), stepper(h, 1)]
+      return [stepper(h, -1), stepper(h, 1), h("span", { class: "value" }, text)]
     case "date":
       return [h("span", { class: "value" }, text), h("span", { class: "calendar", title: "Choose a day (Alt+Down)" })]
     case "longtext":

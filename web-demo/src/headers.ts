@@ -283,6 +283,7 @@ const RELATIVE = new Intl.RelativeTimeFormat("en", { numeric: "auto", style: "na
 
 function ago(at: number): string {
   const minutes = Math.round((at - Date.now()) / 60_000)
-  if (minutes > -60) return RELATIVE.format(Math.min(0, minutes), "minute")
+  if (minutes >= 0) return "just now"
+  if (minutes > -60) return RELATIVE.format(minutes, "minute")
   return minutes > -60 * 24 ? RELATIVE.format(Math.round(minutes / 60), "hour") : RELATIVE.format(Math.round(minutes / 1440), "day")
 }

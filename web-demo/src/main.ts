@@ -75,7 +75,7 @@ function assemble(handle: DocHandle<TableDoc>, me: Me): Parts {
   const undoing = new Undo(table)
   const columns = new Columns(table, undoing)
   const sheet: Sheet = new Sheet(table, selection, undoing, (refused, deed) =>
-    tellRefused(refused, deed, { sheet, columns, correct: text => typing.open(text) }),
+    tellRefused(refused, deed, { sheet, columns, correct: ({ row, column, text }) => typing.openAt(row, column.id, text) }),
   )
   const grid = new Grid($("#grid"), table)
   const overlay = new Overlay(grid, table, selection)

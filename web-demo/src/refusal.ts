@@ -13,8 +13,8 @@ const MAX_ADDED = 50
 export interface Remedies {
   sheet: Sheet
   columns: Columns
-  /** Opens the active cell with a text. */
-  correct(text: string): void
+  /** Opens the cell again, with the text that did not fit. */
+  correct(refused: Refused): void
 }
 
 export function tellRefused(refused: readonly Refused[], deed: "type" | "paste" | "fill", remedies: Remedies): void {
@@ -33,7 +33,7 @@ export function tellRefused(refused: readonly Refused[], deed: "type" | "paste" 
       label: names.length === 1 ? "Add it as an option" : `Add ${names.length} options`,
       run: () => addAndWrite(refused, remedies),
     })
-  } else if (deed === "type") toast(said, { label: "Correct it", run: () => remedies.correct(text) })
+  } else if (deed === "type") toast(said, { label: "Correct it", run: () => remedies.correct(first) })
   else toast(said)
 }
 

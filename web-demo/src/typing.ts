@@ -44,6 +44,16 @@ export class Typing {
     this.follow()
   }
 
+  /** Goes to a cell and opens it with a text, if it is still there. */
+  openAt(row: string, column: string, text: string): void {
+    const { selection, table } = this.sheet
+    const spot = { row: table.rowIndex(row), col: table.columnIndex(column) }
+    if (spot.row < 0 || spot.col < 0) return
+    this.commit()
+    selection.select(spot)
+    this.open(text)
+  }
+
   /** Keeps what was typed, if anything is open. */
   commit(): void {
     if (!this.#place) return
