@@ -54,7 +54,7 @@ function rowOf(order: string, line: readonly string[], ids: readonly string[], k
   const row: RowDoc = { order: scalar(order) }
   ids.forEach((id, i) => {
     const value = parse(kinds[i]!, line[i] ?? "")
-    if (value !== null) row[id] = write(value)
+    if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") row[id] = write(value)
   })
   return row
 }
