@@ -37,7 +37,7 @@ impl House {
             &writer("ada", now_ms),
             Instant::now(),
             Some(keyed),
-            |tx| count(tx, name),
+            |tx, _| count(tx, name),
             |count, heads| Bytes::from(format!("{count} at {} head", heads.len())),
         )
     }
@@ -140,7 +140,7 @@ fn an_edit_that_changes_nothing_is_known_as_well_and_one_that_is_refused_is_not(
     let (nothing, no) = (keyed(NOW_MS, 2), keyed(NOW_MS, 3));
     let edit = |keyed: &Keyed, refuses: bool| {
         let place = house.store.try_reserve(need()).unwrap();
-        let edit = |_: &mut Transaction<'_>| match refuses {
+        let edit = |_: &mut Transaction<'_>, _: &[automerge::ChangeHash]| match refuses {
             true => Err(AutomergeError::Fail),
             false => Ok(()),
         };
@@ -170,7 +170,7 @@ fn an_answer_too_long_to_keep_is_known_without_its_text() {
         &writer("ada", NOW_MS),
         Instant::now(),
         Some(&order),
-        |tx| count(tx, "n"),
+        |tx, _| count(tx, "n"),
         long,
     );
     assert!(matches!(done, Ok::<_, EditError<AutomergeError>>(Once::Done(_))));
@@ -223,7 +223,7 @@ fn a_request_that_was_rolled_back_is_not_taken_for_done() {
         &writer("ada", NOW_MS),
         Instant::now(),
         Some(&order),
-        |tx| count(tx, "n"),
+        |tx, _| count(tx, "n"),
         |_, _| Bytes::new(),
     );
     assert!(matches!(
