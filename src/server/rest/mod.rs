@@ -10,6 +10,7 @@ mod documents;
 mod etag;
 mod presence;
 mod problem;
+mod tables;
 
 use std::sync::Arc;
 
@@ -34,6 +35,7 @@ use super::Server;
     ),
     tags(
         (name = "documents", description = "Automerge documents, as JSON or as bytes"),
+        (name = "tables", description = "Rows, cells, columns and views, edited beside everybody who has the table open"),
         (name = "rooms", description = "Who is where")
     )
 )]
@@ -46,6 +48,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(documents::read, documents::merge))
         .routes(routes!(documents::read_bytes))
         .routes(routes!(presence::read))
+        .merge(tables::routes())
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))
