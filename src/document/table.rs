@@ -9,6 +9,7 @@
 //! - [`read`]: a document read as a table, however a front end has written it;
 //! - [`index`]: where rows and columns stand, for one version of the document; [`cells`]: one row or cell of it;
 //! - [`batch`]: edits of a table that is there; [`purge`]: what was deleted long ago goes for good;
+//! - [`touched`]: whether what an edit writes to has changed since its author looked;
 //! - [`conflicts`]: what people did to the same thing at once;
 //! - [`value`]: what a cell holds by the kind of its column, and over JSON.
 
@@ -24,6 +25,7 @@ pub mod index;
 pub mod options;
 pub mod purge;
 pub mod read;
+pub mod touched;
 pub mod value;
 
 use std::collections::{BTreeSet, HashMap};
@@ -35,6 +37,7 @@ pub use id::{BlockId, ColumnId, RowId, ViewId};
 pub use index::{RowEntry, TableIndex};
 pub use options::{NewOption, SelectOption};
 pub use read::{NotATable, Strange};
+pub use touched::changed_since;
 pub use value::{CellValue, Number, Reading, WrongValue};
 
 /// What `schemaVersion` says; a document with a larger one is not touched.
@@ -182,6 +185,12 @@ pub struct Table {
     pub rows: Vec<Row>,
     /// Places in the document that have no meaning in a table; at most [`read::MAX_STRANGE`] of them are named.
     pub strange: Vec<Strange>,
+}
+
+/// All columns of a document as it is now, deleted ones among them, by (order as bytes, id). An index knows them already; this
+/// is for what a transaction has written.
+pub fn columns_of(document: &impl automerge::ReadDoc) -> Vec<Column> {
+    columns::read(document, |_| {})
 }
 
 impl Table {

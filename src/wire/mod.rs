@@ -4,3 +4,4 @@ pub mod cbor;
 pub mod json;
 pub mod payload;
 pub mod repo;
+pub mod table;

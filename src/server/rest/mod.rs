@@ -13,6 +13,7 @@ mod precondition;
 mod presence;
 mod problem;
 mod responses;
+mod tables;
 mod tombstones;
 mod write;
 
@@ -39,6 +40,7 @@ use super::Server;
     ),
     tags(
         (name = "documents", description = "Automerge documents, as JSON or as bytes"),
+        (name = "tables", description = "Rows, cells, columns and views, edited beside everybody who has the table open"),
         (name = "rooms", description = "Who is where")
     )
 )]
@@ -52,6 +54,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(bytes::read, bytes::bring))
         .routes(routes!(tombstones::restore))
         .routes(routes!(presence::read))
+        .merge(tables::routes())
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))

@@ -14,6 +14,7 @@ use super::desk::{PATIENCE, off_runtime};
 use super::problem::{Code, Problem};
 use super::tombstones;
 use crate::document::author::{Author, Door};
+use crate::document::table::draft::CreateError;
 use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
 use crate::room::{EditError, Once, Room, Writer};
@@ -142,6 +143,17 @@ impl From<Problem> for Refused {
 impl From<NotATable> for Refused {
     fn from(why: NotATable) -> Self {
         Problem::new(Code::NotATable, why.to_string()).into()
+    }
+}
+
+impl From<CreateError> for Refused {
+    fn from(error: CreateError) -> Self {
+        match error {
+            CreateError::Document(error) => error.into(),
+            error @ (CreateError::NotEmpty | CreateError::LongTitle) => {
+                Problem::new(Code::Refused, error.to_string()).into()
+            }
+        }
     }
 }
 

@@ -1,0 +1,270 @@
+//! A table as a whole: made, described, renamed, and what people did to it at once.
+
+use std::sync::Arc;
+
+use automerge::transaction::Transaction;
+use automerge::{Automerge, ChangeHash};
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::Response;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+use utoipa::ToSchema;
+
+use super::super::super::Server;
+use super::super::answer::Answer;
+use super::super::asked::Asked;
+use super::super::desk::off_runtime;
+use super::super::problem::{Code, Problem};
+use super::super::write::Refused;
+use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::rows::NewRows;
+use super::{At, Reader, change, respond, stamp, views};
+use crate::document::table::batch::MAX_NAME_BYTES;
+use crate::document::table::conflicts::{self, CellConflict, ColumnConflict, RowConflict};
+use crate::document::table::{CHANGE_CELLS, Plan, Refusal, TableIndex, columns_of, draft};
+use crate::id::DocumentId;
+use crate::wire::table::{self as wire, Column, Edit, InsertRows, Mark, Mistake, NewColumn, NewRow, Resolver, View};
+
+/// A table to be made.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewTable {
+    #[schema(max_length = 1024, example = "Budget")]
+    title: String,
+    #[serde(default)]
+    columns: Vec<NewColumn>,
+    /// Cells by the names or the ids of the columns above.
+    #[serde(default)]
+    rows: Vec<NewRow>,
+}
+
+/// A table that was made.
+#[derive(Serialize, ToSchema)]
+pub(super) struct MadeTable {
+    /// Its id.
+    table: String,
+    /// The address that front ends open.
+    #[schema(example = "automerge:3kDnR1pYcvGa3zBw7nCYkSJmHc8t")]
+    url: String,
+    columns: Vec<Column>,
+    #[serde(flatten)]
+    rows: NewRows,
+}
+
+/// A table without its rows.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TableHead {
+    /// Its id.
+    table: String,
+    title: String,
+    /// Those that are not deleted, in their order.
+    columns: Vec<Column>,
+    views: Vec<View>,
+    /// Rows that are not deleted.
+    row_count: usize,
+}
+
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TablePatch {
+    #[schema(max_length = 1024)]
+    title: Option<String>,
+}
+
+/// Makes a table, with columns and rows, in one change.
+#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(Writing), request_body = NewTable,
+    responses(
+        (status = 201, body = inline(Versioned<MadeTable>), headers(("ETag" = String), ("Location" = String))), Undone))]
+pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
+    let new: NewTable = asked.json()?;
+    if new.title.len() > MAX_NAME_BYTES {
+        let why = Refusal::TooMuch {
+            what: "title",
+            limit: MAX_NAME_BYTES,
+            unit: "bytes",
+        };
+        return Err(Mistake::new("/title", why).into());
+    }
+    let edits = new.edits();
+    let heavy = wire::cells(&edits.iter().map(|(edit, _)| edit.clone()).collect::<Vec<_>>());
+    if heavy > CHANGE_CELLS {
+        let why =
+            format!("one change writes at most {CHANGE_CELLS} cells, this would write {heavy}: insert rows afterwards");
+        return Err(Problem::new(Code::TooLarge, why).at("/rows"));
+    }
+    let id = asked.new_id(server.store.storage_id());
+    let room = server.room_awake(&id).await?;
+    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new.title, &edits);
+    server.write(room, &asked, made).await
+}
+
+impl NewTable {
+    /// What makes the table of an empty one, and where it stands in the body.
+    fn edits(&self) -> Vec<(Edit, String)> {
+        let columns = self.columns.iter().enumerate();
+        let columns = columns.map(|(at, column)| (Edit::AddColumn(column.clone()), format!("/columns/{at}")));
+        let rows = Edit::InsertRows(InsertRows {
+            rows: self.rows.clone(),
+            at: None,
+        });
+        let rows = (!self.rows.is_empty()).then_some((rows, String::new()));
+        columns.chain(rows).collect()
+    }
+}
+
+/// Makes an empty document a table. The edits are planned on an empty table beside it, since a plan is made before anything is
+/// written, and written behind the change's first words.
+fn make(tx: &mut Transaction<'_>, id: &DocumentId, title: &str, edits: &[(Edit, String)]) -> Result<Answer, Refused> {
+    let mut empty = Automerge::new();
+    let begun = empty.transact(|empty| draft::create(empty, title));
+    begun.map_err(|failure| failure.error)?;
+    let index = TableIndex::build(&empty)?;
+    let mut rng = rand::rng();
+    let wishes = {
+        let mut reader = Resolver::new(&empty, &[], &mut rng);
+        for (edit, place) in edits {
+            reader.add(edit, place).map_err(Problem::from)?;
+        }
+        reader.finish()
+    };
+    let plan = Plan::new(&empty, &index, &wishes.edits, &stamp(), &mut rng)
+        .map_err(|refused| Problem::from(wishes.mistake(&refused)))?;
+    draft::create(tx, title)?;
+    plan.write(tx)?;
+    let made = MadeTable {
+        table: id.to_string(),
+        url: id.url(),
+        columns: columns_of(tx).iter().map(Column::from).collect(),
+        rows: NewRows::of(plan.outcomes()),
+    };
+    Ok(Answer::created(made, format!("/v1/tables/{id}")))
+}
+
+/// A table without its rows: columns, views, and how many rows there are.
+#[utoipa::path(get, path = "/v1/tables/{table}", tag = "tables",
+    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    responses(
+        (status = 200, body = inline(Versioned<TableHead>), headers(("ETag" = String))),
+        (status = 304, description = "the table has the version named"), Unread))]
+pub(super) async fn read(
+    State(server): State<Arc<Server>>,
+    At(table): At<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = server.table_id(&table).await?;
+    let table = id.to_string();
+    let seen = server
+        .look_table(&id, move |document, index| TableHead {
+            table: table.clone(),
+            title: index.title().to_owned(),
+            columns: index.live_columns().map(Column::from).collect(),
+            views: views::all(document.automerge()),
+            row_count: index.live().len(),
+        })
+        .await?;
+    Ok(respond(&headers, &seen.heads, seen.value))
+}
+
+/// Changes the title.
+#[utoipa::path(patch, path = "/v1/tables/{table}", tag = "tables",
+    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    request_body = TablePatch,
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+pub(super) async fn patch(
+    State(server): State<Arc<Server>>,
+    At(table): At<String>,
+    asked: Asked,
+) -> Result<Response, Problem> {
+    let patch: TablePatch = asked.json()?;
+    let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| {
+        if let Some(title) = patch.title {
+            reader.add(&Edit::SetTitle { title }, "/title")?;
+        }
+        Ok(())
+    };
+    change(&server, &table, &asked, read, |_, _| Answer::done()).await
+}
+
+/// What people did to the same thing at the same time. Nothing of it is lost; somebody should look.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Conflicts {
+    /// Cells that hold several values.
+    cells: Vec<OfCell>,
+    /// Deleted rows into which others wrote without knowing of the deletion.
+    rows: Vec<OfRow>,
+    /// Deleted columns into which others wrote without knowing of the deletion.
+    columns: Vec<OfColumn>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OfCell {
+    row: String,
+    column: String,
+    /// The one that is shown first.
+    #[schema(value_type = Vec<serde_json::Value>)]
+    values: Vec<Json>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OfRow {
+    row: String,
+    deleted: Mark,
+    /// The columns written.
+    columns: Vec<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub(super) struct OfColumn {
+    column: String,
+    deleted: Mark,
+    /// The rows written.
+    rows: Vec<String>,
+}
+
+/// Cells, rows and columns to which people did different things at the same time.
+#[utoipa::path(get, path = "/v1/tables/{table}/conflicts", tag = "tables",
+    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    responses(
+        (status = 200, body = inline(Versioned<Conflicts>), headers(("ETag" = String))),
+        (status = 304, description = "the table has the version named"), Unread))]
+pub(super) async fn conflicts(
+    State(server): State<Arc<Server>>,
+    At(table): At<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let id = server.table_id(&table).await?;
+    let reading = server.read_table(&id).await?;
+    if let Some(known) = super::not_modified(&headers, &reading.heads) {
+        return Ok(known);
+    }
+    let of = reading.value;
+    let found = off_runtime(move || Conflicts::from(conflicts::conflicts(of.document(), of.index()))).await?;
+    Ok(respond(&headers, &reading.heads, found))
+}
+
+impl From<conflicts::Conflicts> for Conflicts {
+    fn from(found: conflicts::Conflicts) -> Self {
+        let cell = |CellConflict { row, column, values }: CellConflict| OfCell {
+            row: row.to_string(),
+            column: column.to_string(),
+            values: values.iter().map(|value| value.to_json()).collect(),
+        };
+        let row = |RowConflict { row, mark, columns }: RowConflict| OfRow {
+            row: row.to_string(),
+            deleted: Mark::from(&mark),
+            columns: columns.iter().map(ToString::to_string).collect(),
+        };
+        let column = |ColumnConflict { column, mark, rows }: ColumnConflict| OfColumn {
+            column: column.to_string(),
+            deleted: Mark::from(&mark),
+            rows: rows.iter().map(ToString::to_string).collect(),
+        };
+        Self {
+            cells: found.cells.into_iter().map(cell).collect(),
+            rows: found.rows.into_iter().map(row).collect(),
+            columns: found.columns.into_iter().map(column).collect(),
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! Tables over REST: what a script does to rows, cells, columns and views, beside people who have the table open.
+
+mod ask;
+mod batch;
+mod columns;
+mod doors;
+mod paging;
+mod rows;
+mod table;
