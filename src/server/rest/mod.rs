@@ -5,15 +5,18 @@
 
 mod answer;
 mod asked;
+mod bulk;
 mod bytes;
 mod desk;
 mod documents;
 mod etag;
+mod params;
 mod precondition;
 mod presence;
 mod problem;
 mod responses;
 mod tombstones;
+mod transfer;
 mod write;
 
 use std::sync::Arc;
@@ -26,6 +29,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) use asked::budget;
+pub(super) use bulk::Bulks;
 pub use problem::{Code, Problem};
 
 use super::Server;
@@ -52,6 +56,8 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(bytes::read, bytes::bring))
         .routes(routes!(tombstones::restore))
         .routes(routes!(presence::read))
+        .merge(bulk::routes::routes())
+        .merge(transfer::routes())
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))
