@@ -1,10 +1,15 @@
 # Everything a fresh machine with Rust, Node and apt needs: `make run` and `make test`.
 
-.PHONY: run web build test test-rust test-page test-clients test-browser bench kill soak lint clean chromium
+.PHONY: run web build test test-rust test-page test-clients test-browser test-api bench kill soak lint clean chromium
 
 NPM_CI = npm ci --no-audit --no-fund --ignore-scripts
 BIN = $(CURDIR)/target/debug/roundtable
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome || echo /usr/bin/chromium)
+
+# Installs a package of the system.
+apt-install = { \
+	if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends $(1); \
+	else sudo apt-get update && sudo apt-get install -y --no-install-recommends $(1); fi; }
 
 # Builds the page and the server, starts it, prints the address.
 run: web
@@ -20,7 +25,7 @@ build: web
 	cargo build
 
 # Runs every test. What a suite needs is installed by its own target.
-test: test-rust test-page test-clients test-browser
+test: test-rust test-page test-clients test-browser test-api
 
 test-rust: web
 	cargo test
@@ -34,13 +39,20 @@ test-clients: build tests/clients/node_modules/.package-lock.json
 test-browser: build chromium tests/browser/node_modules/.package-lock.json
 	cd tests/browser && ROUNDTABLE_BIN=$(BIN) CHROMIUM=$(CHROMIUM) npm test
 
+test-api: build tests/api/.venv/ready
+	ROUNDTABLE_BIN=$(BIN) tests/api/.venv/bin/python tests/api/run.py
+
+tests/api/.venv/ready: tests/api/requirements.txt
+	@python3 -c "import venv, ensurepip" 2>/dev/null || $(call apt-install,python3-venv)
+	python3 -m venv tests/api/.venv
+	tests/api/.venv/bin/pip install --quiet --disable-pip-version-check -r tests/api/requirements.txt
+	touch $@
+
 tests/%/node_modules/.package-lock.json: tests/%/package-lock.json
 	cd tests/$* && $(NPM_CI)
 
 chromium:
-	@test -x "$(CHROMIUM)" || { \
-		if [ "$$(id -u)" = 0 ]; then apt-get update && apt-get install -y --no-install-recommends chromium; \
-		else sudo apt-get update && sudo apt-get install -y --no-install-recommends chromium; fi; }
+	@test -x "$(CHROMIUM)" || $(call apt-install,chromium)
 
 # The figures of docs/benchmarks.md, in a few minutes once everything is built.
 bench:
@@ -62,4 +74,4 @@ lint:
 
 clean:
 	cargo clean
-	rm -rf web-demo/dist web-demo/node_modules tests/*/node_modules
+	rm -rf web-demo/dist web-demo/node_modules tests/*/node_modules tests/api/.venv

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use super::edit::Edited;
 use super::notes::bounded;
 use super::room::{Room, Seen, Slot};
-use crate::key::{AHEAD_MS, KEPT_MS, Key};
+use crate::key::{AHEAD_MS, KEPT_MS, Key, KeyId};
 use crate::store::{KeyRecord, Note};
 
 /// The key of a request, and what tells the request from any other with the same key.
@@ -84,6 +84,17 @@ impl Room {
             Known::Done(answer) => Ok(Some(self.edited(answer))),
             Known::Refused(why) => Err(RecallError::Refused { why, seen: self.seen() }),
         }
+    }
+
+    /// What was recorded last under a key, whatever the request was. To be told once it is on disk.
+    pub fn kept(&self, id: &KeyId) -> Result<Option<Edited<Bytes>>, String> {
+        let _slot = self.slot();
+        let pending = self.notes().pending(id);
+        let record = match pending {
+            Some(record) => Some(record),
+            None => self.store.key(&self.id, id).map_err(|error| error.to_string())?,
+        };
+        Ok(record.map(|record| self.edited(record.answer)))
     }
 
     /// Whether a request may be done: called under the lock, before it is.

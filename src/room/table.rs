@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Instant;
 
 use automerge::transaction::Transaction;
-use automerge::{Automerge, AutomergeError};
+use automerge::{Automerge, AutomergeError, ChangeHash};
 use bytes::Bytes;
 
 use super::commit::Writer;
@@ -35,6 +35,21 @@ pub struct TableReading {
 type Evaluation = Arc<OnceLock<Arc<Evaluated>>>;
 
 impl TableReading {
+    fn new(document: Automerge, index: Arc<TableIndex>) -> Self {
+        Self {
+            document,
+            index,
+            evaluations: Mutex::default(),
+        }
+    }
+
+    /// The table as it was at an earlier version; none if it never had that version. Heavy.
+    pub fn at(&self, heads: &[ChangeHash]) -> Option<Self> {
+        let document = self.document.fork_at(heads).ok()?;
+        let index = TableIndex::build(&document).ok()?;
+        Some(Self::new(document, Arc::new(index)))
+    }
+
     pub fn document(&self) -> &Automerge {
         &self.document
     }
@@ -133,13 +148,9 @@ impl Room {
         }
         // The index is then the only one, unless somebody still works with the old reading.
         table.forget_reading();
-        let reading = table.follow(document).map(|index| {
-            Arc::new(TableReading {
-                document: document.replica(),
-                index,
-                evaluations: Mutex::default(),
-            })
-        });
+        let reading = table
+            .follow(document)
+            .map(|index| Arc::new(TableReading::new(document.replica(), index)));
         table.reading = reading.as_ref().ok().map(|reading| (position, reading.clone()));
         Ok(self.edited(reading))
     }

@@ -169,6 +169,10 @@ pub struct RestLimits {
     pub file_bytes: usize,
     /// The bytes of all bodies being received and worked on; a request that would need more is told to come back.
     pub receiving_bytes: usize,
+    /// Bulk writes and imports under way at once; a request for one more is told to come back.
+    pub bulk_writes: usize,
+    /// Files being sent at once; a request for one more waits its turn.
+    pub exports: usize,
 }
 
 impl Default for RestLimits {
@@ -177,6 +181,8 @@ impl Default for RestLimits {
             body_bytes: 16 << 20,
             file_bytes: 64 << 20,
             receiving_bytes: 256 << 20,
+            bulk_writes: 64,
+            exports: 8,
         }
     }
 }

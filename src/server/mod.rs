@@ -52,6 +52,8 @@ pub struct Server {
     loads: Semaphore,
     /// The bytes of request bodies.
     receiving: Arc<Semaphore>,
+    bulks: rest::Bulks,
+    exports: Arc<Semaphore>,
     draining: AtomicBool,
 }
 
@@ -75,6 +77,8 @@ impl Server {
             welcome: OnceLock::new(),
             loads: Semaphore::new(config.rooms.loads),
             receiving: rest::budget(config.rest.receiving_bytes),
+            bulks: rest::Bulks::new(config.rest.bulk_writes),
+            exports: Arc::new(Semaphore::new(config.rest.exports)),
             draining: AtomicBool::new(false),
             config,
             store,

@@ -2,6 +2,7 @@
 
 mod ask;
 mod batch;
+mod bulk;
 mod columns;
 mod doors;
 mod paging;

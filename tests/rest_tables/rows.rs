@@ -255,7 +255,6 @@ async fn bad_rows_are_refused_whole_and_by_name() {
             "refused",
             "/at/before",
         ),
-        (json!({ "rows": vec![json!({}); 501] }), 413, "too-large", "/rows"),
     ] {
         table.post("/rows", body).await.refuses(status, code, Some(field));
     }

@@ -35,7 +35,7 @@ pub(super) struct Asked {
     pub digest: [u8; 32],
     key: Option<Key>,
     /// Held until the request is answered.
-    _receiving: Vec<OwnedSemaphorePermit>,
+    receiving: Vec<OwnedSemaphorePermit>,
 }
 
 /// A request with a file: as [`Asked`], but larger.
@@ -83,6 +83,11 @@ impl Asked {
     /// The key under which this is done once, if it has one.
     pub fn keyed(&self) -> Option<Keyed> {
         self.key.clone().map(|key| Keyed::new(key, self.digest))
+    }
+
+    /// The request's share of the budget, to be held by work that outlives it.
+    pub fn hold(&mut self) -> Vec<OwnedSemaphorePermit> {
+        std::mem::take(&mut self.receiving)
     }
 
     /// The id for what the request makes: the same each time it is sent with the same key.
@@ -146,7 +151,7 @@ async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Res
         body,
         digest: digest.finalize().into(),
         key,
-        _receiving: receiving,
+        receiving,
     })
 }
 
@@ -217,7 +222,7 @@ mod tests {
             body: Bytes::copy_from_slice(body.as_bytes()),
             digest: [0; 32],
             key: None,
-            _receiving: Vec::new(),
+            receiving: Vec::new(),
         }
     }
 

@@ -10,6 +10,12 @@ pub fn of(heads: &[ChangeHash]) -> String {
     format!("\"{}\"", heads.join("."))
 }
 
+/// The version that a tag names; none if it cannot be one. The quotes may be missing, as they are in bodies.
+pub fn heads(tag: &str) -> Option<Vec<ChangeHash>> {
+    let text = tag.trim_start_matches("W/").trim_matches('"');
+    text.split('.').map(|hash| hash.parse().ok()).collect()
+}
+
 /// The versions that `If-Match` names.
 pub enum Named {
     /// `*`: any version, as long as there is one.
@@ -28,9 +34,7 @@ pub fn if_match(headers: &HeaderMap) -> Option<Named> {
             if tag == "*" {
                 return Some(Named::Any);
             }
-            let text = tag.trim_start_matches("W/").trim_matches('"');
-            let hashes: Result<Vec<ChangeHash>, _> = text.split('.').map(str::parse).collect();
-            versions.extend(hashes);
+            versions.extend(heads(tag));
         }
     }
     Some(Named::These(versions))

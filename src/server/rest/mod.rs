@@ -5,16 +5,19 @@
 
 mod answer;
 mod asked;
+mod bulk;
 mod bytes;
 mod desk;
 mod documents;
 mod etag;
+mod params;
 mod precondition;
 mod presence;
 mod problem;
 mod responses;
 mod tables;
 mod tombstones;
+mod transfer;
 mod write;
 
 use std::sync::Arc;
@@ -27,6 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) use asked::budget;
+pub(super) use bulk::Bulks;
 pub use problem::{Code, Problem};
 
 use super::Server;
@@ -55,6 +59,8 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(tombstones::restore))
         .routes(routes!(presence::read))
         .merge(tables::routes())
+        .merge(bulk::routes::routes())
+        .merge(transfer::routes())
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))

@@ -70,3 +70,64 @@ pub(super) enum Writing {
     #[response(status = 507, content_type = "application/problem+json")]
     NotSaved(Problem),
 }
+
+/// A request that brings a file.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Filing {
+    /// The request is not what it should be: `bad-id`, `bad-query`, `bad-key`, `bad-body`.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// There is no such thing: `not-found`.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// The state of things does not allow it: `conflict`, `not-a-table`; or the key is no longer remembered: `key-expired`.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// The document was deleted: `deleted`.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Deleted(Problem),
+    /// The file, or what is in it, is more than is taken: `too-large`.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// The file is not taken, and says where: `refused`; or the key belongs to another request: `key-reused`. Nothing was
+    /// changed.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// The document cannot be loaded, or the server failed: `failed`.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// Too much at once: `busy`; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+    /// The store takes no edits: `read-only`, `not-saved`.
+    #[response(status = 507, content_type = "application/problem+json")]
+    NotSaved(Problem),
+}
+
+/// A bulk write that was asked for with `Prefer: respond-async`.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Begun {
+    /// All of it was checked, and it has begun.
+    #[response(status = 202, headers(("Location" = String)))]
+    Accepted(super::bulk::routes::Accepted),
+}
+
+/// A document that is no table.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum NoTable {
+    /// The document is no table: `not-a-table`.
+    #[response(status = 409, content_type = "application/problem+json")]
+    NotATable(Problem),
+}
+
+/// A table that does not fit the format of a file.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum Unexportable {
+    /// A spreadsheet program takes less than the table has: `refused`.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(Problem),
+}

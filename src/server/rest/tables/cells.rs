@@ -12,10 +12,11 @@ use utoipa::ToSchema;
 use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
+use super::super::params::At;
 use super::super::problem::Problem;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::row::there;
-use super::{At, Reader, change, column_id, no_row, respond, row_id};
+use super::{Reader, change, column_id, no_row, respond, row_id};
 use crate::document::table::{self, TableIndex, cells};
 use crate::wire::table::CellPatch;
 

@@ -11,10 +11,11 @@ use utoipa::ToSchema;
 use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
+use super::super::params::{Asking, At};
 use super::super::problem::Problem;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::query::ColumnsQuery;
-use super::{Asking, At, Reader, change, column_id, column_now, respond};
+use super::{Reader, change, column_id, column_now, respond};
 use crate::document::table::{ColumnId, Outcome, TableIndex};
 use crate::wire::table::{Column, ColumnPatch, Edit, NewColumn};
 

@@ -18,13 +18,10 @@ use std::sync::Arc;
 
 use automerge::transaction::Transaction;
 use automerge::{ChangeHash, ReadDoc};
-use axum::extract::{FromRequestParts, Path, Query};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use rand::rngs::ThreadRng;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -62,33 +59,6 @@ impl Server {
     /// The document that a request calls a table: by its id or its address.
     pub(in crate::server::rest) async fn table_id(&self, table: &str) -> Result<DocumentId, Problem> {
         DocumentId::parse_address(table).map_err(|error| Problem::new(Code::BadId, error.to_string()))
-    }
-}
-
-/// The parts of the address; what is no text is refused in our words.
-pub(super) struct At<T>(pub T);
-
-impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for At<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        let path = Path::from_request_parts(parts, state).await;
-        path.map(|Path(path)| Self(path))
-            .map_err(|error| Problem::new(Code::BadId, error.body_text()))
-    }
-}
-
-/// The query of the address.
-pub(super) struct Asking<T>(pub T);
-
-impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Asking<T> {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let query = Query::try_from_uri(&parts.uri);
-        query
-            .map(|Query(query)| Self(query))
-            .map_err(|error| Problem::new(Code::BadQuery, error.body_text()))
     }
 }
 
@@ -145,13 +115,15 @@ fn stamp() -> Stamp {
 
 /// Refuses edits whose author has seen something else than what is there now.
 fn check_version(
-    tx: &Transaction<'_>,
+    document: &impl ReadDoc,
     index: &TableIndex,
     versions: Option<&Named>,
     edits: &[model::TableEdit],
 ) -> Result<(), Problem> {
-    let Some(Named::These(versions)) = versions else { return Ok(()) };
-    let holds = |version: &Vec<ChangeHash>| model::changed_since(tx, version, edits) == Some(false);
+    let Some(Named::These(versions)) = versions else {
+        return Ok(());
+    };
+    let holds = |version: &Vec<ChangeHash>| model::changed_since(document, version, edits) == Some(false);
     if versions.iter().any(holds) {
         return Ok(());
     }

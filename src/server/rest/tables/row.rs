@@ -13,10 +13,11 @@ use utoipa::ToSchema;
 use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
+use super::super::params::{Asking, At};
 use super::super::problem::Problem;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::query::RowQuery;
-use super::{Asking, At, Reader, change, no_row, respond, row_id};
+use super::{Reader, change, no_row, respond, row_id};
 use crate::document::table::{RowId, TableIndex};
 use crate::wire::table::{Edit, Place, Row};
 

@@ -13,14 +13,17 @@ use utoipa::ToSchema;
 use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
+use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
 use super::super::etag;
+use super::super::params::{Asking, At, PreferHeader};
 use super::super::problem::{Code, Problem};
+use super::super::responses::Begun;
 use super::batch::{Heavy, bulk};
 use super::cursor::Cursor;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::query::{Rows, RowsQuery, Viewed};
-use super::{Asking, At, change, not_modified, tagged};
+use super::{change, not_modified, tagged};
 use crate::document::table::{CHANGE_CELLS, Outcome, RowEntry, TableIndex};
 use crate::room::TableReading;
 use crate::wire::table::{self as wire, Edit, Grouping, InsertRows, Row, Shown, Skipped};
@@ -196,12 +199,13 @@ impl RowsPage {
     }
 }
 
-/// Inserts rows, in the order given, in one change.
+/// Inserts rows, in the order given, in one change. More than 500 cells are a bulk write: see `batch`.
 #[utoipa::path(post, path = "/v1/tables/{table}/rows", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    params(("table" = String, Path, description = "a table's id or address"), Writing, PreferHeader),
     request_body = InsertRows,
     responses(
-        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Undone))]
+        (status = 200, description = "the rows of a bulk write are on disk", body = Done, headers(("ETag" = String))),
+        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Begun, Undone))]
 pub(super) async fn insert(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -210,7 +214,7 @@ pub(super) async fn insert(
     let edit = Edit::InsertRows(asked.json()?);
     let edits = [edit];
     if wire::cells(&edits) > CHANGE_CELLS {
-        return bulk(&server, &table, &asked, edits.into(), Heavy::Rows).await;
+        return bulk(&server, &table, asked, edits.into(), Heavy::Rows).await;
     }
     let location = format!("/v1/tables/{}/rows", server.table_id(&table).await?);
     let read = move |reader: &mut super::Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edits[0], "")?);
