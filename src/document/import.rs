@@ -72,9 +72,14 @@ pub enum ImportError {
     KeyKind { column: String, kind: &'static str },
     #[error("{at}: the key in column {column:?} is empty")]
     EmptyKey { at: At, column: String },
-    #[error("{at}: the key {key:?} stands on {first} already")]
-    KeyTwice { at: At, first: At, key: String },
-    #[error("{at}: the key {key:?} is that of two rows of the table, {} and {}", rows.0, rows.1)]
+    #[error("{at}: the key {key} stands on {first} already")]
+    KeyTwice {
+        at: At,
+        first: At,
+        /// As JSON, shortened.
+        key: String,
+    },
+    #[error("{at}: the key {key} is that of two rows of the table, {} and {}", rows.0, rows.1)]
     KeyOfTwoRows {
         at: At,
         key: String,

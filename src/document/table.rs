@@ -28,7 +28,9 @@ pub mod value;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use batch::{CellEdit, ColumnDraft, Cutter, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit};
+pub use batch::{
+    CellEdit, ColumnDraft, Cutter, MAX_SLICE_BYTES, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit,
+};
 pub use draft::{CreateError, NewColumn, NewTable, create};
 pub use edit::{Edit, EditError, apply};
 pub use id::{BlockId, ColumnId, RowId, ViewId};

@@ -108,16 +108,14 @@ impl TableIndex {
         if touched.is_empty() {
             return;
         }
-        let many = touched.len() > 32;
+        let gone: Vec<_> = touched.iter().filter_map(|id| self.by_id.get(id).cloned()).collect();
+        take_out(&mut self.rows, &gone);
+        take_out(&mut self.live, &gone);
         let mut fresh = Vec::with_capacity(touched.len());
         for id in touched {
             if let Some(old) = self.by_id.remove(&id) {
                 self.roles.remove(&old.object);
                 self.count(&id, -1);
-                if !many {
-                    remove(&mut self.rows, &old);
-                    remove(&mut self.live, &old);
-                }
             }
             let block = self.blocks.get(id.block()).map(|block| &block.object);
             if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
@@ -130,19 +128,12 @@ impl TableIndex {
                 fresh.push(row);
             }
         }
-        if many {
-            // One sort instead of moving the tails of the lists for each row; most of it is sorted already.
-            self.rows = self.by_id.values().cloned().collect();
-            self.rows.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-            self.live = self.rows.iter().filter(|row| row.deleted.is_none()).cloned().collect();
-            return;
-        }
-        for row in fresh {
-            if row.deleted.is_none() {
-                insert(&mut self.live, row.clone());
-            }
-            insert(&mut self.rows, row);
-        }
+        fresh.sort_unstable_by(|a: &Arc<RowEntry>, b| a.place().cmp(&b.place()));
+        put_in(
+            &mut self.live,
+            fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect(),
+        );
+        put_in(&mut self.rows, fresh);
     }
 }
 
@@ -172,13 +163,39 @@ fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry,
     Some((row, parts))
 }
 
-fn remove(rows: &mut Vec<Arc<RowEntry>>, row: &RowEntry) {
-    if let Ok(at) = rows.binary_search_by(|other| other.place().cmp(&row.place())) {
-        rows.remove(at);
+/// Each single row moves the tail of the list; from so many on, the whole list is gone through once.
+const MANY_PLACES: usize = 64;
+
+fn take_out(rows: &mut Vec<Arc<RowEntry>>, gone: &[Arc<RowEntry>]) {
+    if gone.len() > MANY_PLACES {
+        let gone: HashSet<&RowId> = gone.iter().map(|row| &row.id).collect();
+        rows.retain(|row| !gone.contains(&row.id));
+        return;
+    }
+    for row in gone {
+        if let Ok(at) = rows.binary_search_by(|other| other.place().cmp(&row.place())) {
+            rows.remove(at);
+        }
     }
 }
 
-fn insert(rows: &mut Vec<Arc<RowEntry>>, row: Arc<RowEntry>) {
-    let at = rows.partition_point(|other| other.place() < row.place());
-    rows.insert(at, row);
+/// Puts sorted rows into the list. Those of an import stand side by side, and all go in at once.
+fn put_in(rows: &mut Vec<Arc<RowEntry>>, fresh: Vec<Arc<RowEntry>>) {
+    let place_of = |rows: &[Arc<RowEntry>], row: &RowEntry| rows.partition_point(|other| other.place() < row.place());
+    let [Some(first), Some(last)] = [fresh.first(), fresh.last()] else {
+        return;
+    };
+    let (start, end) = (place_of(rows, first), place_of(rows, last));
+    if start == end {
+        rows.splice(start..start, fresh);
+    } else if fresh.len() > MANY_PLACES {
+        rows.extend(fresh);
+        // The stable sort merges the two sorted parts, where the other would sort all anew.
+        rows.sort_by(|a, b| a.place().cmp(&b.place()));
+    } else {
+        for row in fresh {
+            let at = place_of(rows, &row);
+            rows.insert(at, row);
+        }
+    }
 }
