@@ -30,7 +30,7 @@ struct Arguments {
 enum Command {
     /// Run the server.
     Serve(Serve),
-    /// Make a new table of a CSV file on a running server, and print its address.
+    /// Make a new table of a CSV or XLSX file on a running server, and print its address.
     Import(Import),
     /// Print a table of a running server as CSV.
     Export(Export),
@@ -38,7 +38,7 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Import {
-    /// The CSV file: UTF-8, or UTF-16 with a byte order mark; comma, semicolon or tab
+    /// An XLSX file, or a CSV file: UTF-8, or UTF-16 with a byte order mark; comma, semicolon or tab
     file: PathBuf,
     /// The title of the table [default: the name of the file]
     #[arg(long)]

@@ -12,7 +12,9 @@ use automerge::{Automerge, AutomergeError, ObjId, ObjType, ROOT, ReadDoc};
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use roundtable::client::{Client, ConnectOptions, Document};
-use roundtable::document::table::{Edit, Kind, NewColumn, NewTable, Value, apply};
+use roundtable::document::import::{Import, new_document};
+use roundtable::document::sheet::{self, Format, Limits};
+use roundtable::document::table::{CreateError, Plan, Stamp, TableIndex, create};
 use roundtable::id::DocumentId;
 use roundtable::server::config::Config;
 use roundtable::server::start::{self, Running};
@@ -62,29 +64,41 @@ impl House {
 
 /// A table of 2,000 rows and ten columns, in the changes that an import makes or all in one.
 fn import(in_one_change: bool) -> Automerge {
-    let table = NewTable {
-        title: "Prices".into(),
-        columns: (0..10)
-            .map(|n| NewColumn {
-                name: format!("Column {n}"),
-                kind: Kind::Number,
-            })
-            .collect(),
-        rows: (0..2_000)
-            .map(|row| (0..10).map(|column| Some(Value::Int(row * column))).collect())
-            .collect(),
+    let header = (0..10).map(|n| format!("Column {n}")).collect::<Vec<_>>().join(",");
+    let line = |row: i64| {
+        (0..10)
+            .map(|column| (row * column).to_string())
+            .collect::<Vec<_>>()
+            .join(",")
     };
-    let mut changes: Vec<Vec<Edit>> = table.into_changes(SmallRng::seed_from_u64(1)).collect();
-    if in_one_change {
-        changes = vec![changes.concat()];
+    let lines: Vec<String> = std::iter::once(header).chain((0..2_000).map(line)).collect();
+    let sheet = sheet::read(lines.join("\n").as_bytes(), Format::Csv, None, &Limits::default()).unwrap();
+    let import = Import::new_table(sheet, &[]).unwrap();
+    if !in_one_change {
+        return new_document("Prices", import, SmallRng::seed_from_u64(1)).unwrap();
     }
+    let edits: Vec<_> = import
+        .slices(SmallRng::seed_from_u64(1))
+        .flat_map(|slice| slice.edits)
+        .collect();
+    let stamp = Stamp {
+        at: 0,
+        by: String::new(),
+    };
+    // Planned on a table that is still empty, and written together with it.
+    let mut empty = Automerge::new();
+    empty
+        .transact(|tx| create(tx, "Prices"))
+        .map_err(|failure| failure.error)
+        .unwrap();
+    let index = TableIndex::build(&empty).unwrap();
+    let plan = Plan::new(&empty, &index, &edits, &stamp, &mut SmallRng::seed_from_u64(2)).unwrap();
     let mut document = Automerge::new();
-    for edits in &changes {
-        document
-            .transact(|tx| apply(tx, edits))
-            .map_err(|failure| failure.error)
-            .unwrap();
-    }
+    let done = document.transact(|tx| {
+        create(tx, "Prices")?;
+        Ok::<_, CreateError>(plan.write(tx)?)
+    });
+    done.map_err(|failure| failure.error).unwrap();
     document
 }
 

@@ -6,11 +6,14 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use automerge::{ActorId, Automerge, ReadDoc};
+use automerge::transaction::Transactable;
+use automerge::{ActorId, AutomergeError, ReadDoc};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use roundtable::document::crdt::Document;
-use roundtable::document::table::{ColumnId, Edit, Kind, NewColumn, NewTable, RowId, Value, apply};
+use roundtable::document::import::{Import, new_document};
+use roundtable::document::sheet::{self, Format, Limits};
+use roundtable::document::table::TableIndex;
 
 const ROWS: usize = 8_000;
 const TAIL: usize = 1_000;
@@ -41,41 +44,21 @@ static ALLOCATOR: Counting = Counting;
 /// A table of ten columns as it is stored: a snapshot, and changes of one cell each behind it.
 fn table_and_tail() -> (Vec<u8>, Vec<Vec<u8>>) {
     let mut random = SmallRng::seed_from_u64(1);
-    let column = |n| NewColumn {
-        name: format!("Column {n}"),
-        kind: Kind::Text,
-    };
-    let table = NewTable {
-        title: "Stock".into(),
-        columns: (0..10).map(column).collect(),
-        rows: (0..ROWS)
-            .map(|row| (0..10).map(|n| Some(Value::Text(format!("{row} {n}")))).collect())
-            .collect(),
-    };
-    let mut document = Automerge::new().with_actor(ActorId::from([1; 16]));
-    let (mut rows, mut columns): (Vec<RowId>, Vec<ColumnId>) = Default::default();
-    for edits in table.into_changes(&mut random) {
-        for edit in &edits {
-            match edit {
-                Edit::AddRow { id, .. } => rows.push(id.clone()),
-                Edit::AddColumn { id, .. } => columns.push(id.clone()),
-                Edit::CreateTable { .. } | Edit::SetCell { .. } => {}
-            }
-        }
-        document
-            .transact(|tx| apply(tx, &edits))
-            .map_err(|failed| failed.error)
-            .unwrap();
-    }
+    let line = |row: usize| (0..10).map(|n| format!("{row} {n}")).collect::<Vec<_>>().join(",");
+    let lines: Vec<String> = std::iter::once((0..10).map(|n| format!("Column {n}")).collect::<Vec<_>>().join(","))
+        .chain((0..ROWS).map(line))
+        .collect();
+    let sheet = sheet::read(lines.join("\n").as_bytes(), Format::Csv, None, &Limits::default()).unwrap();
+    let import = Import::new_table(sheet, &[]).unwrap();
+    let mut document = new_document("Stock", import, SmallRng::seed_from_u64(1)).unwrap();
+    document.set_actor(ActorId::from([1; 16]));
+    let index = TableIndex::build(&document).unwrap();
     let snapshot = document.save();
     let tail = (0..TAIL).map(|n| {
-        let edit = Edit::SetCell {
-            row: rows[random.random_range(0..rows.len())].clone(),
-            column: columns[random.random_range(0..columns.len())].clone(),
-            value: Value::Text(format!("edit {n}")),
-        };
+        let row = &index.rows()[random.random_range(0..ROWS)].object;
+        let column = &index.columns()[random.random_range(0..10)].id;
         let done = document
-            .transact(|tx| apply(tx, [&edit]))
+            .transact::<_, _, AutomergeError>(|tx| tx.put(row, column.as_str(), format!("edit {n}")))
             .map_err(|failed| failed.error);
         let change = document.get_change_by_hash(&done.unwrap().hash.unwrap()).unwrap();
         change.raw_bytes().to_vec()

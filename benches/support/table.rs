@@ -2,15 +2,19 @@
 
 #![allow(dead_code, reason = "each program uses its part of it")]
 
-use automerge::{ActorId, Automerge, Change, ReadDoc};
+use automerge::transaction::Transactable;
+use automerge::{ActorId, Automerge, AutomergeError, Change, ObjId, ReadDoc, ScalarValue};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use roundtable::document::table::{ColumnId, Edit, Kind, NewColumn, NewTable, RowId, Value, apply};
+use roundtable::document::table::batch::{edit, slices};
+use roundtable::document::table::{ColumnDraft, ColumnId, Kind, NewRow, Place, Stamp, TableEdit, TableIndex, create};
+use serde_json::{Value as Json, json};
 
 /// A table of the shape that front ends write, and the names of what is in it.
 pub struct Sample {
     pub document: Automerge,
-    rows: Vec<RowId>,
+    /// The maps of the rows.
+    rows: Vec<ObjId>,
     columns: Vec<ColumnId>,
     random: SmallRng,
 }
@@ -20,45 +24,58 @@ impl Sample {
     /// changes of at most 500 cells.
     pub fn of_rows(rows: usize) -> Self {
         let mut random = SmallRng::seed_from_u64(1);
-        let new = NewTable {
-            title: "Sample".into(),
-            columns: (0..10).map(column).collect(),
-            rows: (0..rows)
-                .map(|_| (0..10).map(|at| Some(value(at, &mut random))).collect())
+        let columns: Vec<ColumnId> = (0..10).map(|_| ColumnId::random(&mut random)).collect();
+        let mut edits: Vec<TableEdit> = columns.iter().enumerate().map(|(at, id)| column(at, id)).collect();
+        let row = |_| NewRow {
+            id: None,
+            cells: columns
+                .iter()
+                .enumerate()
+                .map(|(at, id)| (id.clone(), value(at, &mut random)))
                 .collect(),
         };
-        let mut sample = Self {
-            document: Automerge::new().with_actor(actor(0)),
-            rows: Vec::with_capacity(rows),
-            columns: Vec::new(),
-            random: SmallRng::seed_from_u64(2),
+        let rows = (0..rows).map(row).collect();
+        edits.push(TableEdit::InsertRows { at: Place::End, rows });
+        let mut document = Automerge::new().with_actor(actor(0));
+        document
+            .transact(|tx| create(tx, "Sample"))
+            .expect("the document is empty");
+        let mut index = TableIndex::build(&document).expect("a table");
+        let stamp = Stamp {
+            at: 0,
+            by: String::new(),
         };
-        for edits in new.into_changes(&mut random) {
-            for edit in &edits {
-                match edit {
-                    Edit::AddRow { id, .. } => sample.rows.push(id.clone()),
-                    Edit::AddColumn { id, .. } => sample.columns.push(id.clone()),
-                    Edit::CreateTable { .. } | Edit::SetCell { .. } => {}
-                }
-            }
-            sample.write(&edits);
+        for slice in slices(edits, &mut random) {
+            let done = document.transact(|tx| edit(tx, &index, &slice, &stamp, &mut random));
+            done.map_err(|failed| failed.error).expect("the edits fit the table");
+            index.follow(&document).expect("a table");
         }
-        sample
+        Self {
+            rows: index.rows().iter().map(|row| row.object.clone()).collect(),
+            document,
+            columns,
+            random: SmallRng::seed_from_u64(2),
+        }
     }
 
     /// Writes to one cell somewhere in the table.
     pub fn edit_a_cell(&mut self) -> Change {
         loop {
             let at = self.random.random_range(0..self.columns.len());
-            let edit = Edit::SetCell {
-                row: self.rows[self.random.random_range(0..self.rows.len())].clone(),
-                column: self.columns[at].clone(),
-                value: value(at, &mut self.random),
-            };
+            let row = self.rows[self.random.random_range(0..self.rows.len())].clone();
+            let wanted = value(at, &mut self.random);
+            let before = self.document.get(&row, self.columns[at].as_str()).ok().flatten();
             // The cell may have this very value; then there is nothing to write.
-            if let Some(change) = self.write(&[edit]) {
-                return change;
+            let value = scalar(&wanted);
+            if before.is_some_and(|(before, _)| before.as_scalar() == Some(&value)) {
+                continue;
             }
+            let column = &self.columns[at];
+            let done = self
+                .document
+                .transact::<_, _, AutomergeError>(|tx| tx.put(&row, column.as_str(), value));
+            let hash = done.expect("the row is there").hash.expect("something was written");
+            return self.document.get_change_by_hash(&hash).expect("it was just made");
         }
     }
 
@@ -78,12 +95,6 @@ impl Sample {
     pub fn changes(&self) -> u64 {
         self.document.stats().num_changes
     }
-
-    fn write(&mut self, edits: &[Edit]) -> Option<Change> {
-        let done = self.document.transact(|tx| apply(tx, edits));
-        let hash = done.expect("the edits fit the table").hash?;
-        self.document.get_change_by_hash(&hash)
-    }
 }
 
 /// Sixteen bytes, as those that clients make.
@@ -95,23 +106,38 @@ fn actor(number: u64) -> ActorId {
     )
 }
 
-fn column(at: usize) -> NewColumn {
+fn column(at: usize, id: &ColumnId) -> TableEdit {
     let kind = match at {
         0..4 => Kind::Text,
         4..8 => Kind::Number,
         _ => Kind::Checkbox,
     };
-    NewColumn {
+    let column = ColumnDraft {
+        id: Some(id.clone()),
         name: format!("Column {at}"),
         kind,
+        width: None,
+        options: Vec::new(),
+    };
+    TableEdit::AddColumn { at: Place::End, column }
+}
+
+fn value(at: usize, random: &mut SmallRng) -> Json {
+    match at {
+        0..4 => json!(format!("text {}", random.random_range(0..100_000))),
+        4..6 => json!(random.random_range(0..1_000_000)),
+        6..8 => json!(f64::from(random.random_range(0..1_000_000)) / 8.0),
+        _ => json!(random.random::<bool>()),
     }
 }
 
-fn value(at: usize, random: &mut SmallRng) -> Value {
-    match at {
-        0..4 => Value::Text(format!("text {}", random.random_range(0..100_000))),
-        4..6 => Value::Int(random.random_range(0..1_000_000)),
-        6..8 => Value::Float(f64::from(random.random_range(0..1_000_000)) / 8.0),
-        _ => Value::Bool(random.random()),
+fn scalar(value: &Json) -> ScalarValue {
+    match value {
+        Json::String(text) => text.as_str().into(),
+        Json::Bool(yes) => (*yes).into(),
+        number => match number.as_i64() {
+            Some(whole) => whole.into(),
+            None => number.as_f64().unwrap_or_default().into(),
+        },
     }
 }

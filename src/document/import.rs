@@ -4,7 +4,8 @@
 //! [slices](Slices), each for a change of its own, made one at a time: a million cells never lie in memory as edits.
 //!
 //! - The same file, choices, version of the table and randomness make the same slices, ids included. An import that was
-//!   interrupted goes on by making them again and passing over those that are stored.
+//!   interrupted goes on by making them again, on the version it began with, and passing over those that are stored. (On a
+//!   later version new columns are found by their names and changed cells differ no more: other slices.)
 //! - All ids are drawn while slices are made, in their order.
 
 mod choices;
@@ -12,6 +13,8 @@ mod document;
 mod options;
 mod rows;
 mod slices;
+
+use std::collections::HashMap;
 
 use serde_json::json;
 
@@ -72,9 +75,14 @@ pub enum ImportError {
     KeyKind { column: String, kind: &'static str },
     #[error("{at}: the key in column {column:?} is empty")]
     EmptyKey { at: At, column: String },
-    #[error("{at}: the key {key:?} stands on {first} already")]
-    KeyTwice { at: At, first: At, key: String },
-    #[error("{at}: the key {key:?} is that of two rows of the table, {} and {}", rows.0, rows.1)]
+    #[error("{at}: the key {key} stands on {first} already")]
+    KeyTwice {
+        at: At,
+        first: At,
+        /// As JSON, shortened.
+        key: String,
+    },
+    #[error("{at}: the key {key} is that of two rows of the table, {} and {}", rows.0, rows.1)]
     KeyOfTwoRows {
         at: At,
         key: String,
@@ -186,10 +194,11 @@ impl Import {
 
 /// The columns that are taken, with the options that their fields bring.
 fn sources(sheet: &Sheet, targets: Vec<Target>, columns: &[Column]) -> Result<Vec<Source>, ImportError> {
+    let by_id: HashMap<&ColumnId, &Column> = columns.iter().map(|column| (&column.id, column)).collect();
     let mut sources = Vec::new();
     for (at, target) in targets.into_iter().enumerate() {
         let there = match &target {
-            Target::Existing(id) => columns.iter().find(|column| column.id == *id),
+            Target::Existing(id) => by_id.get(id).copied(),
             Target::Skip | Target::New { .. } => None,
         };
         let kind = match (&target, there) {

@@ -4,8 +4,7 @@
 //! `docs/table-schema.md` is its public page. This module holds the words for it; its parts are:
 //!
 //! - [`id`]: names of columns, blocks and rows;
-//! - [`edit`]: the wishes that become changes of a document;
-//! - [`draft`]: a whole new table as a series of such changes;
+//! - [`create`]: a table that is still empty;
 //! - [`read`]: a document read as a table, however a front end has written it;
 //! - [`index`]: where rows and columns stand, for one version of the document; [`cells`]: one row or cell of it;
 //! - [`batch`]: edits of a table that is there; [`purge`]: what was deleted long ago goes for good;
@@ -17,9 +16,8 @@ pub mod batch;
 pub mod cells;
 mod columns;
 pub mod conflicts;
+mod create;
 pub mod date;
-pub mod draft;
-pub mod edit;
 pub mod id;
 pub mod index;
 pub mod options;
@@ -30,9 +28,10 @@ pub mod value;
 
 use std::collections::{BTreeSet, HashMap};
 
-pub use batch::{CellEdit, ColumnDraft, Cutter, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit};
-pub use draft::{CreateError, NewColumn, NewTable, create};
-pub use edit::{Edit, EditError, apply};
+pub use batch::{
+    CellEdit, ColumnDraft, Cutter, MAX_SLICE_BYTES, NewRow, Outcome, Place, Plan, Refusal, Refused, Stamp, TableEdit,
+};
+pub use create::{CreateError, create};
 pub use id::{BlockId, ColumnId, RowId, ViewId};
 pub use index::{RowEntry, TableIndex};
 pub use options::{NewOption, SelectOption};
@@ -123,7 +122,7 @@ impl Kind {
     }
 }
 
-/// A plain value: what one cell of a CSV file can hold.
+/// A plain value: what a cell that does not merge holds.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     Text(String),

@@ -3,9 +3,11 @@
 use automerge::{ActorId, Automerge, ObjId, ReadDoc};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use roundtable::document::table::batch::{edit, slices};
 use roundtable::document::table::cells;
 use roundtable::document::table::{
-    self, ColumnId, Kind, NewColumn, NewTable, Outcome, Plan, Reading, Refused, RowId, Stamp, TableEdit, TableIndex,
+    self, ColumnDraft, ColumnId, Kind, NewRow, Outcome, Place, Plan, Reading, Refused, RowId, Stamp, TableEdit,
+    TableIndex,
 };
 use serde_json::Value as Json;
 
@@ -20,20 +22,29 @@ impl Replica {
     /// A table with the columns and empty rows given.
     pub fn new(seed: u64, kinds: &[Kind], rows: usize) -> Self {
         let mut rng = SmallRng::seed_from_u64(seed);
-        let column = |(number, kind): (usize, &Kind)| NewColumn {
-            name: format!("Column {number}"),
-            kind: kind.clone(),
+        let column = |(number, kind): (usize, &Kind)| TableEdit::AddColumn {
+            at: Place::End,
+            column: ColumnDraft {
+                id: None,
+                name: format!("Column {number}"),
+                kind: kind.clone(),
+                width: None,
+                options: Vec::new(),
+            },
         };
-        let table = NewTable {
-            title: "Model".into(),
-            columns: kinds.iter().enumerate().map(column).collect(),
-            rows: vec![vec![None; kinds.len()]; rows],
-        };
+        let mut edits: Vec<_> = kinds.iter().enumerate().map(column).collect();
+        edits.push(TableEdit::InsertRows {
+            at: Place::End,
+            rows: vec![NewRow::default(); rows],
+        });
         let mut document = Automerge::new().with_actor(actor(seed, 0));
-        for edits in table.into_changes(&mut rng) {
-            document.transact(|tx| table::apply(tx, &edits)).unwrap();
+        document.transact(|tx| table::create(tx, "Model")).unwrap();
+        let mut index = TableIndex::build(&document).unwrap();
+        for slice in slices(edits, &mut rng) {
+            let done = document.transact(|tx| edit(tx, &index, &slice, &stamp(0), &mut rng));
+            done.map_err(|failed| failed.error).unwrap();
+            index.follow(&document).unwrap();
         }
-        let index = TableIndex::build(&document).unwrap();
         Self {
             document,
             index,

@@ -39,7 +39,9 @@ impl Csv {
 
     /// The line that names the columns.
     pub fn header(&self, mut out: impl Write) -> io::Result<()> {
-        if self.options.mark {
+        // A name that begins with a mark of its own would be taken for the file's.
+        let named_so = |column: &Column| column.name.starts_with('\u{feff}');
+        if self.options.mark || self.columns.columns.first().is_some_and(named_so) {
             out.write_all("\u{feff}".as_bytes())?;
         }
         let names = self.columns.columns.iter().map(|column| self.safe(column.name.clone()));

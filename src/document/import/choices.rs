@@ -157,6 +157,10 @@ pub(super) fn new_table(sheet: &Sheet, choices: &[Choice]) -> Result<Vec<Target>
 
 pub(super) fn existing(sheet: &Sheet, index: &TableIndex, choices: &[Choice]) -> Result<Vec<Target>, ImportError> {
     let kinds = sheet.kinds();
+    let by_id: HashMap<&str, &ColumnId> = index
+        .live_columns()
+        .map(|column| (column.id.as_str(), &column.id))
+        .collect();
     let mut by_name: HashMap<&str, Result<&ColumnId, ()>> = HashMap::new();
     for column in index.live_columns() {
         let found = by_name.entry(column.name.as_str()).or_insert(Ok(&column.id));
@@ -176,12 +180,9 @@ pub(super) fn existing(sheet: &Sheet, index: &TableIndex, choices: &[Choice]) ->
                 None => return Err(ImportError::NoColumn(id.clone())),
             },
             Choice::ByName => {
-                let by_id = || {
-                    let hint = sheet.hint(at)?;
-                    index.live_columns().find(|column| column.id.as_str() == hint.column)
-                };
-                match (by_id(), by_name.get(name.as_str())) {
-                    (Some(column), _) => Target::Existing(column.id.clone()),
+                let exported = sheet.hint(at).and_then(|hint| by_id.get(hint.column.as_str()));
+                match (exported, by_name.get(name.as_str())) {
+                    (Some(id), _) => Target::Existing((*id).clone()),
                     (None, Some(Ok(id))) => Target::Existing((*id).clone()),
                     (None, Some(Err(()))) => return Err(ImportError::Ambiguous(name.clone())),
                     (None, None) => {

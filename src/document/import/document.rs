@@ -1,6 +1,6 @@
 //! An import as a whole new document, for whoever has no server around it.
 
-use automerge::Automerge;
+use automerge::{ActorId, Automerge};
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 
@@ -22,7 +22,8 @@ pub enum MakeError {
 
 /// A table of this title, made in one change for itself and its columns and then one for each slice.
 pub fn new_document(title: &str, import: Import, mut rng: impl Rng) -> Result<Automerge, MakeError> {
-    let mut document = Automerge::new();
+    let actor = ActorId::from(rng.random::<[u8; 16]>());
+    let mut document = Automerge::new().with_actor(actor);
     let slices = import.slices(SmallRng::from_rng(&mut rng));
     document
         .transact(|tx| create(tx, title))

@@ -72,10 +72,11 @@ pub(super) fn matched(
     key: &ColumnId,
     blank: Blank,
 ) -> Result<Rows, ImportError> {
+    let by_id: HashMap<&ColumnId, &Column> = index.columns().iter().map(|column| (&column.id, column)).collect();
     let pairs: Vec<Pair<'_>> = sources
         .iter()
         .filter_map(|source| match &source.target {
-            Target::Existing(id) => index.column(id).map(|column| Pair { source, column }),
+            Target::Existing(id) => by_id.get(id).map(|column| Pair { source, column }),
             Target::Skip | Target::New { .. } => None,
         })
         .collect();

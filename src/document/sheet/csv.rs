@@ -10,11 +10,13 @@ pub(super) fn read(bytes: &[u8], limits: &Limits) -> Result<Sheet, SheetError> {
     let text = encoding::decode(bytes)?;
     let delimiter = records::guess_delimiter(&text);
     let mut builder = Builder::new(Format::Csv, limits);
+    // The crate passes over a byte order mark, and the file's own is gone: a second one belongs to the first name.
+    let swallowed = text.starts_with('\u{feff}').then(|| format!("\u{feff}{text}"));
     let mut reader = csv::ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(delimiter)
-        .from_reader(text.as_bytes());
+        .from_reader(swallowed.as_deref().unwrap_or(&text).as_bytes());
     let mut fields = csv::StringRecord::new();
     let mut expected = None;
     for shape in records::Records::new(&text, delimiter) {

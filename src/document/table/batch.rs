@@ -17,6 +17,7 @@ mod text;
 mod views;
 mod write;
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -272,12 +273,16 @@ struct Planner<'a, D, R> {
     writes: Vec<Write>,
     /// The order of rows, made when the first edit asks for it: most lists of edits only write cells.
     lane: Option<Lane<'a, RowId>>,
+    /// Rows that were placed without it; see [`Planner::place_rows`](Self::place_rows).
+    placed: Option<(Place<RowId>, Vec<RowId>)>,
     /// Rows that are new, deleted, restored or purged, by whether they are live; none for a purged one.
     rows: HashMap<RowId, Option<bool>>,
     /// How many rows blocks hold, where that differs from the index.
     blocks: HashMap<Arc<str>, usize>,
     /// All columns in order; none as long as they are as in the index.
     columns: Option<Vec<Column>>,
+    /// Where each column stands among them, if they are many.
+    column_places: OnceCell<HashMap<ColumnId, usize>>,
     /// Cells written by edits before; none for one that is empty.
     cells: HashMap<(RowId, ColumnId), Option<Cell>>,
     /// All views in order, read when the first edit asks for them.
@@ -293,9 +298,11 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
             rng,
             writes: Vec::new(),
             lane: None,
+            placed: None,
             rows: HashMap::new(),
             blocks: HashMap::new(),
             columns: None,
+            column_places: OnceCell::new(),
             cells: HashMap::new(),
             views: None,
         }

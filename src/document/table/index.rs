@@ -211,6 +211,12 @@ impl TableIndex {
         self.live.binary_search_by(|other| other.place().cmp(&row.place())).ok()
     }
 
+    /// Where a row stands among all rows, deleted ones included.
+    pub fn rank(&self, id: &RowId) -> Option<usize> {
+        let row = self.by_id.get(id)?;
+        self.rows.binary_search_by(|other| other.place().cmp(&row.place())).ok()
+    }
+
     /// The row whose map this is.
     pub(super) fn row_of(&self, object: &ObjId) -> Option<&RowId> {
         match self.roles.get(object)? {

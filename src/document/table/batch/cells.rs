@@ -35,14 +35,14 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         column: &ColumnId,
         json: &Json,
     ) -> Result<(), Refusal> {
-        let column = self.live_column(column)?.clone();
-        if self.cells.contains_key(&(row.clone(), column.id.clone())) {
-            return Err(Refusal::Twice(format!("column {} of row {name}", column.id)));
+        if self.cells.contains_key(&(row.clone(), column.clone())) {
+            return Err(Refusal::Twice(format!("column {column} of row {name}")));
         }
-        let (write, cell) = set(&column, name, json)?;
+        // Not copied: a column may have a thousand options, and this is done for every cell of an import.
+        let (write, cell) = set(self.live_column(column)?, name, json)?;
         // An empty cell has no key; in a new row there is nothing to take away.
         if cell.is_some() {
-            self.put(row, &column.id, write, cell);
+            self.put(row, column, write, cell);
         }
         Ok(())
     }

@@ -15,6 +15,9 @@ use crate::document::table::{Column, ColumnId, Deleted, Kind, key, purge};
 /// The most columns a table may have, deleted ones included.
 pub const MAX_COLUMNS: usize = 10_000;
 
+/// So many columns are looked through; where there are more, their places are remembered.
+const FEW_COLUMNS: usize = 32;
+
 impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
     pub(super) fn add_column(&mut self, at: &Place<ColumnId>, draft: &ColumnDraft) -> Result<Outcome, Refusal> {
         short("column name", &draft.name)?;
@@ -179,9 +182,16 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
 
     /// A column, deleted or not.
     pub(super) fn any_column(&self, id: &ColumnId) -> Result<&Column, Refusal> {
-        let found = match &self.columns {
-            Some(columns) => columns.iter().find(|column| column.id == *id),
-            None => self.index.column(id),
+        let all = self.all_columns();
+        let found = match all.len() <= FEW_COLUMNS {
+            true => all.iter().find(|column| column.id == *id),
+            false => {
+                let places = self.column_places.get_or_init(|| {
+                    let places = all.iter().enumerate();
+                    places.map(|(at, column)| (column.id.clone(), at)).collect()
+                });
+                places.get(id).map(|at| &all[*at])
+            }
         };
         found.ok_or_else(|| Refusal::NoColumn(id.clone()))
     }
@@ -195,6 +205,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
     }
 
     fn columns_mut(&mut self) -> &mut Vec<Column> {
+        self.column_places.take();
         self.columns.get_or_insert_with(|| self.index.columns().to_vec())
     }
 

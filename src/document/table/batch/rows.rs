@@ -5,9 +5,10 @@ use std::collections::HashSet;
 use automerge::ReadDoc;
 use rand::Rng;
 
-use super::lane::{Lane, Spot};
+use super::lane::{Lane, Placed, Spot};
 use super::write::Write;
 use super::{NewRow, Outcome, Place, Planner, Refusal, RowRef};
+use crate::document::order::place_by;
 use crate::document::table::cells::row_object;
 use crate::document::table::{BLOCK_ROWS, BlockId, ColumnId, RowId, purge};
 
@@ -15,8 +16,7 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
     pub(super) fn insert_rows(&mut self, at: &Place<RowId>, rows: &[NewRow]) -> Result<Outcome, Refusal> {
         let block = self.block_near(at);
         let ids = self.new_ids(block, rows)?;
-        let placed = self.lane().insert("rows", at, &ids)?;
-        let placed = placed.ok_or_else(|| no_anchor(at))?;
+        let placed = self.place_rows(at, &ids)?;
         self.rekey_rows(placed.rekeyed);
         for (number, ((id, key), row)) in ids.iter().zip(placed.keys).zip(rows).enumerate() {
             self.writes.push(Write::AddRow {
@@ -33,6 +33,33 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
             }
         }
         Ok(Outcome::Rows(ids))
+    }
+
+    /// Places new rows. Most changes place rows once, and of those that an import makes there are a thousand: then the
+    /// place is looked up in the index, and all the rows of the table need not be copied into a lane. If a later edit asks
+    /// for the lane after all, the rows are placed again in it, which comes to the same.
+    fn place_rows(&mut self, at: &Place<RowId>, ids: &[RowId]) -> Result<Placed<RowId>, Refusal> {
+        let purged = || self.rows.values().any(Option::is_none);
+        if self.lane.is_some() || self.placed.is_some() || matches!(at, Place::Index(_)) || purged() {
+            let placed = self.lane().insert("rows", at, ids)?;
+            return placed.ok_or_else(|| no_anchor(at));
+        }
+        let rows = self.index.rows();
+        let rank = |id| self.index.rank(id).ok_or_else(|| no_anchor(at));
+        let before = match at {
+            Place::Start => 0,
+            Place::Before(id) => rank(id)?,
+            Place::After(id) => rank(id)? + 1,
+            Place::End | Place::Index(_) => rows.len(),
+        };
+        let placement = place_by(rows, |row| &row.order, before, ids.len());
+        let rekeyed = placement.rekeyed.into_iter();
+        let rekeyed = rekeyed.map(|(at, key)| (rows[at].id.clone(), key)).collect();
+        self.placed = Some((at.clone(), ids.to_vec()));
+        Ok(Placed {
+            rekeyed,
+            keys: placement.keys,
+        })
     }
 
     /// The block of the row next to which the new ones go. Rows that are seen together are loaded together, and one block
@@ -199,7 +226,18 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
                     .unwrap_or(row.deleted.is_none()),
             });
             let there = spots.filter(|spot| self.rows.get(&spot.id) != Some(&None)).collect();
-            Lane::new(there, |id| index.row(id).map(|row| row.order.clone()))
+            let mut lane = Lane::new(there, |id| index.row(id).map(|row| row.order.clone()));
+            if let Some((at, ids)) = self.placed.take() {
+                let again = lane.insert("rows", &at, &ids);
+                debug_assert!(matches!(again, Ok(Some(_))), "they were placed there before");
+                for id in &ids {
+                    match self.rows.get(id) {
+                        Some(Some(live)) => lane.set_live(id, *live),
+                        _ => lane.take(std::slice::from_ref(id)),
+                    }
+                }
+            }
+            lane
         })
     }
 }

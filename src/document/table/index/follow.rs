@@ -108,12 +108,14 @@ impl TableIndex {
         if touched.is_empty() {
             return;
         }
-        let (mut fresh, mut old) = (Vec::with_capacity(touched.len()), Vec::new());
+        let gone: Vec<_> = touched.iter().filter_map(|id| self.by_id.get(id).cloned()).collect();
+        take_out(&mut self.rows, &gone);
+        take_out(&mut self.live, &gone);
+        let mut fresh = Vec::with_capacity(touched.len());
         for id in touched {
-            if let Some(known) = self.by_id.remove(&id) {
-                self.roles.remove(&known.object);
+            if let Some(old) = self.by_id.remove(&id) {
+                self.roles.remove(&old.object);
                 self.count(&id, -1);
-                old.push(known);
             }
             let block = self.blocks.get(id.block()).map(|block| &block.object);
             if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
@@ -126,11 +128,11 @@ impl TableIndex {
                 fresh.push(row);
             }
         }
-        take_out(&mut self.rows, &old);
-        take_out(&mut self.live, &old);
-        fresh.sort_unstable_by(|a, b| a.place().cmp(&b.place()));
-        let live = fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect();
-        put_in(&mut self.live, live);
+        fresh.sort_unstable_by(|a: &Arc<RowEntry>, b| a.place().cmp(&b.place()));
+        put_in(
+            &mut self.live,
+            fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect(),
+        );
         put_in(&mut self.rows, fresh);
     }
 }
@@ -161,12 +163,11 @@ fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry,
     Some((row, parts))
 }
 
-/// So many rows are taken out one by one, which moves the tail of the list for each; more are taken out in one pass.
-const FEW: usize = 32;
+/// Each single row moves the tail of the list; from so many on, the whole list is gone through once.
+const MANY_PLACES: usize = 64;
 
-/// Takes rows out of a sorted list that may hold them.
 fn take_out(rows: &mut Vec<Arc<RowEntry>>, gone: &[Arc<RowEntry>]) {
-    if gone.len() > FEW {
+    if gone.len() > MANY_PLACES {
         let gone: HashSet<&RowId> = gone.iter().map(|row| &row.id).collect();
         rows.retain(|row| !gone.contains(&row.id));
         return;
@@ -178,21 +179,23 @@ fn take_out(rows: &mut Vec<Arc<RowEntry>>, gone: &[Arc<RowEntry>]) {
     }
 }
 
-/// Puts sorted rows into a sorted list. Rows that come behind all others, as those of an import do, move nothing.
+/// Puts sorted rows into the list. Those of an import stand side by side, and all go in at once.
 fn put_in(rows: &mut Vec<Arc<RowEntry>>, fresh: Vec<Arc<RowEntry>>) {
-    let Some(first) = fresh.first() else { return };
-    let behind = rows.split_off(rows.partition_point(|other| other.place() < first.place()));
-    if behind.is_empty() {
-        rows.extend(fresh);
+    let place_of = |rows: &[Arc<RowEntry>], row: &RowEntry| rows.partition_point(|other| other.place() < row.place());
+    let [Some(first), Some(last)] = [fresh.first(), fresh.last()] else {
         return;
-    }
-    rows.reserve(behind.len() + fresh.len());
-    let mut behind = behind.into_iter().peekable();
-    for row in fresh {
-        while let Some(other) = behind.next_if(|other| other.place() < row.place()) {
-            rows.push(other);
+    };
+    let (start, end) = (place_of(rows, first), place_of(rows, last));
+    if start == end {
+        rows.splice(start..start, fresh);
+    } else if fresh.len() > MANY_PLACES {
+        rows.extend(fresh);
+        // The stable sort merges the two sorted parts, where the other would sort all anew.
+        rows.sort_by(|a, b| a.place().cmp(&b.place()));
+    } else {
+        for row in fresh {
+            let at = place_of(rows, &row);
+            rows.insert(at, row);
         }
-        rows.push(row);
     }
-    rows.extend(behind);
 }
