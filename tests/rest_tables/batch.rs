@@ -163,7 +163,7 @@ async fn a_batch_with_one_bad_edit_does_nothing() {
             json!({ "op": "setcell" }),
             400,
             "bad-body",
-            "/edits/2",
+            "/edits/2/op",
             "unknown variant `setcell`",
         ),
         (
