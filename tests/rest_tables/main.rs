@@ -3,6 +3,7 @@
 mod ask;
 mod batch;
 mod columns;
+mod described;
 mod doors;
 mod paging;
 mod rows;
