@@ -3,6 +3,7 @@
 mod ask;
 mod batch;
 mod columns;
+mod curl;
 mod described;
 mod doors;
 mod paging;
