@@ -6,6 +6,7 @@ mod columns;
 mod curl;
 mod described;
 mod doors;
+mod durable;
 mod paging;
 mod rows;
 mod table;
