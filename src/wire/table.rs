@@ -14,9 +14,11 @@ mod column;
 mod edit;
 mod made;
 mod names;
+mod request;
 mod resolve;
 mod row;
 mod view;
+mod wishes;
 
 use std::fmt;
 
@@ -30,9 +32,10 @@ pub use edit::{
 };
 pub use made::Made;
 pub use names::{Names, Unnamed};
-pub use resolve::{Resolver, Wishes};
+pub use resolve::Resolver;
 pub use row::{Row, Shown};
 pub use view::{Aggregate, Filter, Grouping, Skipped, SortKey, View};
+pub use wishes::Wishes;
 
 /// What was sent and cannot be done: where it stands, and why not.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -89,3 +92,6 @@ impl Place {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

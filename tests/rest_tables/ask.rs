@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::described;
 use roundtable::server::config::Config;
 use roundtable::server::start::{Running, start_on};
 use roundtable::store::memory::MemoryEngine;
@@ -82,11 +83,15 @@ pub async fn ask(server: &Running, method: &str, path: &str, headers: &str, body
     let split = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let headers = String::from_utf8(answer[..split].to_vec()).unwrap();
     let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
+    let answer = Answer {
         status,
         headers,
         body: answer[split + 4..].to_vec(),
+    };
+    if path.starts_with("/v1/tables") {
+        described::check(server, method, path, &answer).await;
     }
+    answer
 }
 
 /// A text as it stands in an address.

@@ -12,7 +12,7 @@ async fn edits_of_every_kind_are_one_change() {
     let before = table.changes().await;
     let edits = json!([
         { "op": "setTitle", "title": "Team" },
-        { "op": "addColumn", "name": "Level", "kind": "select", "options": [{ "id": "l1", "name": "Low" }], "at": "start" },
+        { "op": "addColumn", "column": { "name": "Level", "kind": "select", "options": [{ "id": "l1", "name": "Low" }], "at": "start" } },
         { "op": "setCell", "row": ada, "column": "Level", "value": "l1" },
         { "op": "insertRows", "rows": [{ "id": "b.dan", "cells": { "Name": "Dan", "Level": "l1" } }, {}], "at": { "before": ada } },
         { "op": "setCell", "row": "b.dan", "column": "Amount", "value": 1 },
@@ -29,7 +29,7 @@ async fn edits_of_every_kind_are_one_change() {
         { "op": "moveColumn", "column": "Sum", "to": { "after": "Level" } },
         { "op": "setKind", "column": "Visits", "kind": "number" },
         { "op": "deleteColumn", "column": "State" },
-        { "op": "createView", "name": "Rich", "sort": [{ "column": "Sum", "descending": true }] },
+        { "op": "createView", "view": { "name": "Rich", "sort": [{ "column": "Sum", "descending": true }] } },
     ]);
     let done = table.post("/batch", json!({ "edits": edits })).await.is(200).json();
     assert_eq!(table.changes().await, before + 1);
@@ -146,17 +146,17 @@ async fn a_batch_with_one_bad_edit_does_nothing() {
             "there is no view v1",
         ),
         (
-            json!({ "op": "createView", "name": "x", "sort": [{ "column": "Salary" }] }),
+            json!({ "op": "createView", "view": { "name": "x", "sort": [{ "column": "Salary" }] } }),
             422,
             "refused",
-            "/edits/2/sort/0/column",
+            "/edits/2/view/sort/0/column",
             "Salary",
         ),
         (
-            json!({ "op": "createView", "name": "x", "at": "end" }),
+            json!({ "op": "createView", "view": { "name": "x", "at": "end" } }),
             422,
             "refused",
-            "/edits/2/at",
+            "/edits/2/view/at",
             "moveView",
         ),
         (

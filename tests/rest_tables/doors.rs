@@ -51,7 +51,8 @@ async fn what_is_written_over_rest_arrives_at_the_sync_door() {
     assert_same(&table, &read).await;
 }
 
-/// A front end writes a text into a number: it is kept, shown and marked, and nothing else suffers.
+/// A front end writes a text into a number: it is kept, shown and marked, and nothing else suffers. (The edit that follows
+/// builds on somebody else's change, which builds on one of the server's own: such edits failed once.)
 #[tokio::test]
 async fn a_value_of_the_wrong_kind_from_the_sync_door_is_kept_and_marked() {
     let table = Table::of_people().await;

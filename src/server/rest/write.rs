@@ -14,8 +14,8 @@ use super::desk::{PATIENCE, off_runtime};
 use super::problem::{Code, Problem};
 use super::tombstones;
 use crate::document::author::{Author, Door};
-use crate::document::table::draft::CreateError;
-use crate::document::table::{NotATable, TableIndex};
+
+use crate::document::table::{CreateError, NotATable, TableIndex};
 use crate::id::DocumentId;
 use crate::room::{EditError, Once, Room, Writer};
 use crate::store::{MAX_ANSWER, Need, NoPlace, Place};

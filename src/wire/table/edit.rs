@@ -19,7 +19,12 @@ pub enum Edit {
         #[schema(max_length = 1024)]
         title: String,
     },
-    InsertRows(InsertRows),
+    /// Inserts rows, in this order.
+    InsertRows {
+        rows: Vec<NewRow>,
+        /// The end of the table, if it is not given.
+        at: Option<Place>,
+    },
     /// Makes this the value of a cell; `null` empties it.
     SetCell {
         row: String,
@@ -66,7 +71,9 @@ pub enum Edit {
     RestoreRows {
         rows: Vec<String>,
     },
-    AddColumn(NewColumn),
+    AddColumn {
+        column: NewColumn,
+    },
     RenameColumn {
         column: String,
         #[schema(max_length = 1024)]
@@ -99,7 +106,9 @@ pub enum Edit {
     RestoreColumn {
         column: String,
     },
-    CreateView(NewView),
+    CreateView {
+        view: NewView,
+    },
     /// Replaces the parts of a view that are given.
     ChangeView {
         view: String,
@@ -233,7 +242,7 @@ pub struct NewView {
     pub group: Option<Json>,
     #[schema(value_type = Option<Vec<Aggregate>>, max_items = 200)]
     pub aggregates: Option<Json>,
-    /// The end, if it is not given.
+    /// The end, if it is not given. In a batch, a view is moved by `moveView`.
     pub at: Option<Place>,
 }
 
@@ -258,6 +267,7 @@ pub struct ViewParts {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = Option<Vec<Aggregate>>, max_items = 200)]
     pub aggregates: Option<Json>,
+    /// Where the view is to stand. In a batch, a view is moved by `moveView`.
     pub at: Option<Place>,
 }
 
@@ -274,13 +284,20 @@ pub fn cells(edits: &[Edit]) -> usize {
 impl Edit {
     fn cells(&self) -> usize {
         match self {
-            Self::InsertRows(InsertRows { rows, .. }) => rows.iter().map(|row| row.cells.len().max(1)).sum(),
+            Self::InsertRows { rows, .. } => rows.iter().map(|row| row.cells.len().max(1)).sum(),
             Self::MoveRows { rows, .. } | Self::RestoreRows { rows } => rows.len(),
             // A mark is three operations, as is an option.
             Self::DeleteRows { rows } => 3 * rows.len(),
-            Self::SetOptions { options, .. } | Self::AddColumn(NewColumn { options, .. }) => 1 + 3 * options.len(),
+            Self::SetOptions { options, .. } => 1 + 3 * options.len(),
+            Self::AddColumn { column } => 1 + 3 * column.options.len(),
             _ => 1,
         }
+    }
+}
+
+impl From<InsertRows> for Edit {
+    fn from(InsertRows { rows, at }: InsertRows) -> Self {
+        Self::InsertRows { rows, at }
     }
 }
 

@@ -9,19 +9,10 @@ use automerge::ReadDoc;
 use rand::Rng;
 use serde_json::Value as Json;
 
-use super::{CellPatch, ColumnPatch, Edit, InsertRows, Mistake, Names, NewColumn, NewView, Place, ViewParts, step};
-use crate::document::table::batch::{self, RowRef};
-use crate::document::table::{self, CellEdit, ColumnDraft, ColumnId, Refusal, Refused, RowId, TableEdit, ViewId};
+use super::{Edit, Mistake, Names, NewColumn, NewRow, NewView, Place, ViewParts, Wishes, step};
+use crate::document::table::batch;
+use crate::document::table::{self, CellEdit, ColumnDraft, ColumnId, Refusal, RowId, TableEdit, ViewId};
 use crate::document::view::{self, Part};
-
-/// Edits of the model, and where each of them was sent.
-#[derive(Debug, Default)]
-pub struct Wishes {
-    pub edits: Vec<TableEdit>,
-    places: Vec<String>,
-    /// What the sender calls columns that are not named by their ids.
-    spelled: HashMap<ColumnId, String>,
-}
 
 /// Reads edits against one version of a table.
 pub struct Resolver<'a, D, R> {
@@ -60,96 +51,12 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         Ok(())
     }
 
-    /// Cells of a row by their columns, sent at `/cells`.
-    pub fn set_cells<'c>(
-        &mut self,
-        row: &RowId,
-        cells: impl IntoIterator<Item = (&'c String, &'c Json)>,
-    ) -> Result<(), Mistake> {
-        for (name, json) in cells {
-            let place = format!("/cells{}", step(name));
-            let column = self.column(name).map_err(|mistake| mistake.under(&place))?;
-            let edit = TableEdit::Cell {
-                row: row.clone(),
-                column,
-                edit: CellEdit::Set(json.clone()),
-            };
-            self.push(edit, place);
-        }
-        Ok(())
-    }
-
-    pub fn patch_cell(&mut self, row: &RowId, column: &ColumnId, patch: &CellPatch) {
-        let (edit, place) = match patch {
-            CellPatch::Set(json) => (CellEdit::Set(json.clone()), "/set"),
-            CellPatch::Increment(by) => (CellEdit::Increment(*by), "/increment"),
-            CellPatch::Splice(splice) => {
-                let edit = CellEdit::Splice {
-                    at: splice.at,
-                    delete: splice.delete,
-                    insert: splice.insert.clone(),
-                };
-                (edit, "/splice")
-            }
-            CellPatch::Add(ids) => (CellEdit::Add(ids.clone()), "/add"),
-            CellPatch::Remove(ids) => (CellEdit::Remove(ids.clone()), "/remove"),
-        };
-        let edit = TableEdit::Cell {
-            row: row.clone(),
-            column: column.clone(),
-            edit,
-        };
-        self.push(edit, place.to_owned());
-    }
-
-    /// A row goes to another place, sent at `/at`.
-    pub fn move_row(&mut self, row: &RowId, to: &Place) -> Result<(), Mistake> {
-        let to = to.read(RowId::parse).map_err(|mistake| mistake.under("/at"))?;
-        let rows = vec![row.clone()];
-        self.push(TableEdit::MoveRows { rows, to }, "/at".into());
-        Ok(())
-    }
-
-    pub fn patch_column(&mut self, column: &ColumnId, patch: &ColumnPatch) -> Result<(), Mistake> {
-        let id = || column.clone();
-        if let Some(name) = patch.name.clone() {
-            self.push(TableEdit::RenameColumn { column: id(), name }, "/name".into());
-        }
-        if let Some(kind) = patch.kind {
-            let kind = kind.into();
-            self.push(TableEdit::SetKind { column: id(), kind }, "/kind".into());
-        }
-        if let Some(width) = patch.width {
-            self.push(TableEdit::ResizeColumn { column: id(), width }, "/width".into());
-        }
-        if let Some(options) = &patch.options {
-            let options = options.iter().map(Into::into).collect();
-            self.push(TableEdit::SetOptions { column: id(), options }, "/options".into());
-        }
-        if let Some(at) = &patch.at {
-            let to = self.column_place(at).map_err(|mistake| mistake.under("/at"))?;
-            self.push(TableEdit::MoveColumn { column: id(), to }, "/at".into());
-        }
-        Ok(())
-    }
-
-    pub fn patch_view(&mut self, view: &ViewId, parts: &ViewParts) -> Result<(), Mistake> {
-        let edit = self.change_view(view, parts)?;
-        self.push(edit, String::new());
-        if let Some(at) = &parts.at {
-            let to = at.read(ViewId::parse).map_err(|mistake| mistake.under("/at"))?;
-            let id = view.clone();
-            self.push(TableEdit::MoveView { id, to }, "/at".into());
-        }
-        Ok(())
-    }
-
-    fn push(&mut self, edit: TableEdit, place: String) {
+    pub(super) fn push(&mut self, edit: TableEdit, place: String) {
         self.wishes.edits.push(edit);
         self.wishes.places.push(place);
     }
 
-    fn column(&mut self, text: &str) -> Result<ColumnId, Mistake> {
+    pub(super) fn column(&mut self, text: &str) -> Result<ColumnId, Mistake> {
         let id = self.names.find(text).map_err(|why| Mistake::new("", why))?;
         if id.as_str() != text && !self.wishes.spelled.contains_key(&id) {
             self.wishes.spelled.insert(id.clone(), text.to_owned());
@@ -161,7 +68,7 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
     fn read(&mut self, edit: &Edit) -> Result<TableEdit, Mistake> {
         Ok(match edit {
             Edit::SetTitle { title } => TableEdit::SetTitle(title.clone()),
-            Edit::InsertRows(insert) => self.insert_rows(insert)?,
+            Edit::InsertRows { rows, at } => self.insert_rows(rows, at.as_ref())?,
             Edit::SetCell { row, column, value } => self.cell(row, column, CellEdit::Set(value.clone()))?,
             Edit::IncrementCell { row, column, by } => self.cell(row, column, CellEdit::Increment(*by))?,
             Edit::SpliceCell {
@@ -182,12 +89,14 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
             },
             Edit::DeleteRows { rows } => TableEdit::DeleteRows(row_ids(rows)?),
             Edit::RestoreRows { rows } => TableEdit::RestoreRows(row_ids(rows)?),
-            Edit::AddColumn(column) => self.add_column(column)?,
+            Edit::AddColumn { column } => self.add_column(column).map_err(|mistake| mistake.under("/column"))?,
             // One edit has one outcome.
-            Edit::CreateView(NewView { at: Some(_), .. }) => {
-                return Err(Mistake::new("/at", "in a batch, a view is moved by moveView"));
+            Edit::CreateView {
+                view: NewView { at: Some(_), .. },
+            } => {
+                return Err(Mistake::new("/view/at", "in a batch, a view is moved by moveView"));
             }
-            Edit::CreateView(view) => self.create_view(view)?,
+            Edit::CreateView { view } => self.create_view(view).map_err(|mistake| mistake.under("/view"))?,
             Edit::ChangeView { view, change } => self.changed_view(view, change)?,
             Edit::MoveView { view, to } => TableEdit::MoveView {
                 id: view_id(view, "/view")?,
@@ -248,11 +157,13 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         })
     }
 
-    fn insert_rows(&mut self, insert: &InsertRows) -> Result<TableEdit, Mistake> {
-        let place = insert.at.as_ref().unwrap_or(&Place::End);
-        let at = place.read(RowId::parse).map_err(|mistake| mistake.under("/at"))?;
-        let mut rows = Vec::with_capacity(insert.rows.len());
-        for (number, row) in insert.rows.iter().enumerate() {
+    pub(super) fn insert_rows(&mut self, new: &[NewRow], at: Option<&Place>) -> Result<TableEdit, Mistake> {
+        let at = at
+            .unwrap_or(&Place::End)
+            .read(RowId::parse)
+            .map_err(|mistake| mistake.under("/at"))?;
+        let mut rows = Vec::with_capacity(new.len());
+        for (number, row) in new.iter().enumerate() {
             let place = || format!("/rows/{number}");
             let id = match &row.id {
                 Some(id) => Some(row_id(id, "/id").map_err(|mistake| mistake.under(&place()))?),
@@ -269,7 +180,7 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         Ok(TableEdit::InsertRows { at, rows })
     }
 
-    fn add_column(&mut self, new: &NewColumn) -> Result<TableEdit, Mistake> {
+    pub(super) fn add_column(&mut self, new: &NewColumn) -> Result<TableEdit, Mistake> {
         let at = self.column_place(new.at.as_ref().unwrap_or(&Place::End));
         let at = at.map_err(|mistake| mistake.under("/at"))?;
         // The id is made here, so that the edits behind this one find the column by its name.
@@ -288,28 +199,11 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         Ok(TableEdit::AddColumn { at, column })
     }
 
-    fn column_place(&mut self, place: &Place) -> Result<batch::Place<ColumnId>, Mistake> {
+    pub(super) fn column_place(&mut self, place: &Place) -> Result<batch::Place<ColumnId>, Mistake> {
         place.read(|text| self.names.find(text))
     }
 
-    /// A new view, at its place among the views: two edits.
-    pub fn create_view_at(&mut self, new: &NewView) -> Result<(), Mistake> {
-        let mut new = new.clone();
-        let at = new.at.take();
-        let edit = self.create_view(&new)?;
-        let TableEdit::CreateView { id: Some(id), .. } = &edit else {
-            unreachable!("a view gets its id here")
-        };
-        let id = id.clone();
-        self.push(edit, String::new());
-        if let Some(at) = at {
-            let to = at.read(ViewId::parse).map_err(|mistake| mistake.under("/at"))?;
-            self.push(TableEdit::MoveView { id, to }, "/at".into());
-        }
-        Ok(())
-    }
-
-    fn create_view(&mut self, new: &NewView) -> Result<TableEdit, Mistake> {
+    pub(super) fn create_view(&mut self, new: &NewView) -> Result<TableEdit, Mistake> {
         let name = Json::from(new.name.as_str());
         let lists = [
             (Part::Filter, &new.filter),
@@ -342,7 +236,7 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
             })
     }
 
-    fn change_view(&mut self, id: &ViewId, change: &ViewParts) -> Result<TableEdit, Mistake> {
+    pub(super) fn change_view(&mut self, id: &ViewId, change: &ViewParts) -> Result<TableEdit, Mistake> {
         let before = match self.views.get(id) {
             Some(view) => view.clone(),
             None => match view::find(self.document, id) {
@@ -362,34 +256,6 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         let view = self.names.view(&before, parts.collect())?;
         self.views.insert(id.clone(), view.clone());
         Ok(TableEdit::ChangeView { id: id.clone(), view })
-    }
-}
-
-impl Wishes {
-    /// What the sender did wrong, of a refusal of these edits.
-    pub fn mistake(&self, refused: &Refused) -> Mistake {
-        let place = self.places.get(refused.edit).map_or("", String::as_str);
-        let inside = match self.edits.get(refused.edit) {
-            Some(TableEdit::InsertRows { rows, .. }) => self.place_among(rows, &refused.why),
-            _ => String::new(),
-        };
-        Mistake::new(format!("{place}{inside}"), &refused.why)
-    }
-
-    fn place_among(&self, rows: &[table::NewRow], why: &Refusal) -> String {
-        let with_id = |id: &RowId| rows.iter().position(|row| row.id.as_ref() == Some(id));
-        match why {
-            Refusal::WrongValue { row, column, .. } => {
-                let number = match row {
-                    RowRef::New(number) => Some(*number),
-                    RowRef::Id(id) => with_id(id),
-                };
-                let name = self.spelled.get(column).map_or(column.as_str(), String::as_str);
-                number.map_or_else(String::new, |number| format!("/rows/{number}/cells{}", step(name)))
-            }
-            Refusal::RowExists(id) => with_id(id).map_or_else(String::new, |number| format!("/rows/{number}/id")),
-            _ => String::new(),
-        }
     }
 }
 

@@ -51,13 +51,14 @@ pub struct Skipped {
 
 /// A condition on rows.
 #[derive(ToSchema)]
-#[schema(no_recursion)]
 #[serde(untagged)]
 pub enum Filter {
     All {
+        #[schema(no_recursion)]
         and: Vec<Filter>,
     },
     Any {
+        #[schema(no_recursion)]
         or: Vec<Filter>,
     },
     Test {
@@ -66,6 +67,7 @@ pub enum Filter {
         op: Operator,
         /// What is compared with: one value, a list for `anyOf`, `noneOf` and `between`, nothing for `isEmpty` and
         /// `isNotEmpty`.
+        #[schema(required = false, nullable = false)]
         value: Option<Json>,
     },
 }

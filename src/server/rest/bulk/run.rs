@@ -20,7 +20,7 @@ use super::super::write::{Refused, writer};
 use super::progress::{Kept, Progress, Running, State};
 use super::{Slice, Work};
 use crate::document::table::batch::{self, EditFailed};
-use crate::document::table::{Stamp, TableIndex, draft};
+use crate::document::table::{Stamp, TableIndex, create};
 use crate::room::{EditError, Keyed, Once, Room};
 use crate::sync::log::Heads;
 
@@ -150,8 +150,7 @@ impl Run {
         let (editing, keeping) = (room.clone(), keep.clone());
         let edited = off_runtime(move || match slice {
             Slice::Table { title } => {
-                let make =
-                    |tx: &mut Transaction<'_>, _: &[ChangeHash]| draft::create(tx, &title).map_err(Refused::from);
+                let make = |tx: &mut Transaction<'_>, _: &[ChangeHash]| create(tx, &title).map_err(Refused::from);
                 let kept = |(): &(), heads: &Heads| keeping(heads);
                 editing.edit_once(place, &writer(), Instant::now(), Some(&keyed), make, kept)
             }

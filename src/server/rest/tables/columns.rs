@@ -61,9 +61,9 @@ pub(super) async fn add(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let edit = Edit::AddColumn(asked.json()?);
+    let new: NewColumn = asked.json()?;
     let place = format!("/v1/tables/{}/columns", server.table_id(&table).await?);
-    let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edit, "")?);
+    let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.new_column(&new)?);
     change(&server, &table, &asked, read, move |tx, outcomes| {
         let made = outcomes.iter().find_map(|outcome| match outcome {
             Outcome::Column(id) => column_now(tx, id),

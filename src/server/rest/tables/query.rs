@@ -48,7 +48,7 @@ pub(super) struct RowsQuery {
     /// A saved view: its filter, sort, columns, groups and aggregates, as far as the query does not replace them.
     view: Option<String>,
     /// Whether cells go by the ids of their columns or by their names, where these are unique.
-    #[param(value_type = Option<Keys>)]
+    #[param(value_type = Option<Keys>, inline)]
     keys: Option<String>,
     /// The deleted rows instead of the others.
     #[param(value_type = Option<bool>)]
@@ -64,7 +64,7 @@ pub(super) struct RowQuery {
     #[param(example = "Name,Amount")]
     fields: Option<String>,
     /// Whether cells go by the ids of their columns or by their names, where these are unique.
-    #[param(value_type = Option<Keys>)]
+    #[param(value_type = Option<Keys>, inline)]
     keys: Option<String>,
 }
 

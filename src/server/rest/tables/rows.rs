@@ -211,8 +211,8 @@ pub(super) async fn insert(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let edit = Edit::InsertRows(asked.json()?);
-    let edits = [edit];
+    let rows: InsertRows = asked.json()?;
+    let edits = [Edit::from(rows)];
     if wire::cells(&edits) > CHANGE_CELLS {
         return bulk(&server, &table, asked, edits.into(), Heavy::Rows).await;
     }

@@ -23,9 +23,9 @@ use super::rows::NewRows;
 use super::{Reader, change, respond, stamp, views};
 use crate::document::table::batch::MAX_NAME_BYTES;
 use crate::document::table::conflicts::{self, CellConflict, ColumnConflict, RowConflict};
-use crate::document::table::{CHANGE_CELLS, Plan, Refusal, TableIndex, columns_of, draft};
+use crate::document::table::{CHANGE_CELLS, Plan, Refusal, TableIndex, columns_of, create as begin};
 use crate::id::DocumentId;
-use crate::wire::table::{self as wire, Column, Edit, InsertRows, Mark, Mistake, NewColumn, NewRow, Resolver, View};
+use crate::wire::table::{Column, Edit, Mark, Mistake, NewColumn, NewRow, Resolver, View};
 
 /// A table to be made.
 #[derive(Deserialize, ToSchema)]
@@ -88,51 +88,44 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         };
         return Err(Mistake::new("/title", why).into());
     }
-    let edits = new.edits();
-    let heavy = wire::cells(&edits.iter().map(|(edit, _)| edit.clone()).collect::<Vec<_>>());
-    if heavy > CHANGE_CELLS {
+    let cells = new.cells();
+    if cells > CHANGE_CELLS {
         let why =
-            format!("one change writes at most {CHANGE_CELLS} cells, this would write {heavy}: insert rows afterwards");
+            format!("one change writes at most {CHANGE_CELLS} cells, this would write {cells}: insert rows afterwards");
         return Err(Problem::new(Code::TooLarge, why).at("/rows"));
     }
     let id = asked.new_id(server.store.storage_id());
     let room = server.room_awake(&id).await?;
-    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new.title, &edits);
+    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new);
     server.write(room, &asked, made).await
 }
 
 impl NewTable {
-    /// What makes the table of an empty one, and where it stands in the body.
-    fn edits(&self) -> Vec<(Edit, String)> {
-        let columns = self.columns.iter().enumerate();
-        let columns = columns.map(|(at, column)| (Edit::AddColumn(column.clone()), format!("/columns/{at}")));
-        let rows = Edit::InsertRows(InsertRows {
-            rows: self.rows.clone(),
-            at: None,
-        });
-        let rows = (!self.rows.is_empty()).then_some((rows, String::new()));
-        columns.chain(rows).collect()
+    /// How many cells' worth of work the table is.
+    fn cells(&self) -> usize {
+        let options: usize = self.columns.iter().map(|column| 1 + 3 * column.options.len()).sum();
+        let cells: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
+        options + cells
     }
 }
 
 /// Makes an empty document a table. The edits are planned on an empty table beside it, since a plan is made before anything is
 /// written, and written behind the change's first words.
-fn make(tx: &mut Transaction<'_>, id: &DocumentId, title: &str, edits: &[(Edit, String)]) -> Result<Answer, Refused> {
+fn make(tx: &mut Transaction<'_>, id: &DocumentId, new: &NewTable) -> Result<Answer, Refused> {
+    let title = &new.title;
     let mut empty = Automerge::new();
-    let begun = empty.transact(|empty| draft::create(empty, title));
+    let begun = empty.transact(|empty| begin(empty, title));
     begun.map_err(|failure| failure.error)?;
     let index = TableIndex::build(&empty)?;
     let mut rng = rand::rng();
     let wishes = {
         let mut reader = Resolver::new(&empty, &[], &mut rng);
-        for (edit, place) in edits {
-            reader.add(edit, place).map_err(Problem::from)?;
-        }
+        reader.new_table(&new.columns, &new.rows).map_err(Problem::from)?;
         reader.finish()
     };
     let plan = Plan::new(&empty, &index, &wishes.edits, &stamp(), &mut rng)
         .map_err(|refused| Problem::from(wishes.mistake(&refused)))?;
-    draft::create(tx, title)?;
+    begin(tx, title)?;
     plan.write(tx)?;
     let made = MadeTable {
         table: id.to_string(),

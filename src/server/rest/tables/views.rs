@@ -55,7 +55,7 @@ pub(super) async fn create(
 ) -> Result<Response, Problem> {
     let new: NewView = asked.json()?;
     let place = format!("/v1/tables/{}/views", server.table_id(&table).await?);
-    let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.create_view_at(&new)?);
+    let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.new_view(&new)?);
     change(&server, &table, &asked, read, move |tx, outcomes| {
         let made = outcomes.iter().find_map(|outcome| match outcome {
             Outcome::View(id) => now(tx, id),
