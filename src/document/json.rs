@@ -135,7 +135,7 @@ fn to_scalar(value: &Value) -> ScalarValue {
 pub fn merge(tx: &mut impl Transactable, patch: &Map<String, Value>) -> Result<(), AutomergeError> {
     let mut editor = Editor::new(tx, usize::MAX);
     match merge_object(&mut editor, &ROOT, patch) {
-        Err(Fault::Library(error)) => Err(error),
+        Err(Fault::Library(error)) => Err(*error),
         // Nothing is counted here, and a patch that was parsed is not too deep.
         Ok(()) | Err(_) => Ok(()),
     }

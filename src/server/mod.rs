@@ -51,6 +51,8 @@ pub struct Server {
     loads: Semaphore,
     /// The bytes of request bodies.
     receiving: Arc<Semaphore>,
+    /// The names of tables, as they were read last.
+    names: Arc<rest::Names>,
     draining: AtomicBool,
 }
 
@@ -74,6 +76,7 @@ impl Server {
             welcome: OnceLock::new(),
             loads: Semaphore::new(config.rooms.loads),
             receiving: rest::budget(config.rest.receiving_bytes),
+            names: Arc::default(),
             draining: AtomicBool::new(false),
             config,
             store,

@@ -262,7 +262,7 @@ async fn a_file_makes_a_document_and_is_merged_into_one() {
     assert_eq!(get(&server, &format!("/v1/documents/{id}")).await.json(), expected);
     let after = start(&engine.crash(Survives::Nothing)).await;
     let loaded = AutoCommit::load(&get(&after, &path).await.body).unwrap();
-    assert_eq!(loaded.get(ROOT, "by").unwrap().unwrap().0.to_str(), Some("Ben"));
+    assert_eq!(loaded.get(ROOT, "by").unwrap().unwrap().0.as_str(), Some("Ben"));
 }
 
 /// The first of the changes is good, the last is not: neither is taken.

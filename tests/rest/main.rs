@@ -1,6 +1,7 @@
 //! The REST door: what is answered is on disk, what others did is not overwritten unseen, bad input is told what was wrong.
 
 mod ask;
+mod bases;
 mod documents;
 
 use roundtable::store::memory::MemoryEngine;

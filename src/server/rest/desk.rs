@@ -145,7 +145,7 @@ impl Server {
     }
 
     /// Waits for the disk, then says what came of an edit.
-    async fn finish(
+    pub(super) async fn finish(
         &self,
         room: &Room,
         edited: Result<Edited<Answer>, EditError<Refused>>,

@@ -5,10 +5,12 @@
 
 mod answer;
 mod asked;
+mod bases;
 mod bytes;
 mod desk;
 mod documents;
 mod etag;
+mod names;
 mod precondition;
 mod presence;
 mod problem;
@@ -24,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) use asked::budget;
+pub(super) use names::Names;
 pub use problem::{Code, Problem};
 
 use super::Server;
@@ -37,6 +40,7 @@ use super::Server;
     ),
     tags(
         (name = "documents", description = "Automerge documents, as JSON or as bytes"),
+        (name = "bases", description = "Named sets of tables"),
         (name = "rooms", description = "Who is where")
     )
 )]
@@ -48,6 +52,10 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(documents::list, documents::create))
         .routes(routes!(documents::read, documents::patch))
         .routes(routes!(bytes::read, bytes::bring))
+        .routes(routes!(bases::list, bases::create))
+        .routes(routes!(bases::read, bases::change))
+        .routes(routes!(bases::tables))
+        .routes(routes!(bases::put_table, bases::change_table, bases::remove_table))
         .routes(routes!(presence::read))
         .split_for_parts();
     let description = Arc::new(description);
