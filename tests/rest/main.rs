@@ -3,6 +3,7 @@
 mod ask;
 mod bases;
 mod documents;
+mod presence;
 
 use roundtable::store::memory::MemoryEngine;
 

@@ -57,6 +57,7 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(bases::tables))
         .routes(routes!(bases::put_table, bases::change_table, bases::remove_table))
         .routes(routes!(presence::read))
+        .routes(routes!(presence::show, presence::leave))
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))
