@@ -28,7 +28,7 @@
 //! | floor | module | what |
 //! |---|---|---|
 //! | 0 | [`id`] | the names of things |
-//! | 1 | [`document`] | what a document means: the CRDT, the table, CSV |
+//! | 1 | [`document`] | what a document means: the CRDT, the table, the bases, CSV, JSON |
 //! | 1 | [`wire`] | bytes to messages and back |
 //! | 1 | [`sync`] | the gate, conversations, the change log, presence |
 //! | 2 | [`store`] | bytes on disk: the engine, the committer, snapshots |

@@ -91,11 +91,11 @@ pub(super) async fn bring(
         Err(why) => {
             // The refusal was made from the document as it was, which may not be on disk yet.
             server.saved(&room, room.end(), room.epoch()).await?;
-            let code = match &why {
-                NotBrought::NotAwake => Code::Busy,
-                _ => Code::Refused,
-            };
-            return Err(Problem::new(code, format!("nothing was taken: {why}")));
+            return Err(match why {
+                NotBrought::NotAwake => Problem::new(Code::Busy, "the document was unloaded meanwhile; try again"),
+                NotBrought::Overtaken { .. } => Problem::new(Code::Refused, why.to_string()),
+                _ => Problem::new(Code::Refused, format!("nothing was taken: {why}")),
+            });
         }
     };
     server
