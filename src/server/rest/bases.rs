@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use automerge::transaction::Transaction;
 use automerge::{ROOT, ReadDoc};
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,7 @@ use super::asked::Asked;
 use super::desk::Refused;
 use super::etag;
 use super::names::archived_now;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::responses::{Reading, Writing};
 use crate::document::directory::{self, Archived, Base, BaseId, Directory, Entry, Put};
@@ -85,6 +86,7 @@ pub(super) struct TableShown {
 #[serde(deny_unknown_fields)]
 pub(super) struct NewBase {
     /// 1 to 128 characters, no control characters, no slash; unique, whatever the case.
+    #[schema(min_length = 1, max_length = 128)]
     name: String,
 }
 
@@ -93,6 +95,7 @@ pub(super) struct NewBase {
 #[serde(deny_unknown_fields)]
 pub(super) struct NameChange {
     #[serde(default)]
+    #[schema(min_length = 1, max_length = 128)]
     name: Option<String>,
     #[serde(default)]
     archived: Option<bool>,
@@ -127,7 +130,7 @@ pub(super) async fn list(State(server): State<Arc<Server>>) -> Result<Response, 
     responses((status = 201, description = "it is made", body = Versioned<BaseShown>,
         headers(("Location" = String), ("ETag" = String))), Writing))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
-    let NewBase { name } = asked.json()?;
+    let NewBase { name } = asked.object()?;
     let id = BaseId::random(&mut rand::rng());
     let edit = move |tx: &mut Transaction<'_>| {
         directory::create_base(tx, &id, &name)?;
@@ -156,7 +159,7 @@ pub(super) async fn change(
     Path(base): Path<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let NameChange { name, archived } = asked.json()?;
+    let NameChange { name, archived } = asked.object()?;
     let edit = move |tx: &mut Transaction<'_>| {
         let id = found(&Directory::read(tx), &base)?.id.clone();
         if let Some(name) = &name {
@@ -199,7 +202,7 @@ pub(super) async fn put_table(
     Path((base, name)): Path<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let Named { table } = asked.json()?;
+    let Named { table } = asked.object()?;
     let table = server.table_id(&table).await.map_err(|problem| problem.at("/table"))?;
     server
         .check_table(&table)
@@ -228,7 +231,7 @@ pub(super) async fn change_table(
     Path((base, name)): Path<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let NameChange { name: new, archived } = asked.json()?;
+    let NameChange { name: new, archived } = asked.object()?;
     let edit = move |tx: &mut Transaction<'_>| {
         let (id, table) = {
             let directory = Directory::read(tx);

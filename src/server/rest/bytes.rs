@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::asked::Upload;
 use super::desk::{off_runtime, writer};
 use super::documents::parse;
 use super::etag;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::responses::{Reading, Writing};
 use crate::room::NotBrought;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use automerge::transaction::Transaction;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use json_patch::Patch;
@@ -16,6 +16,7 @@ use super::answer::{Answer, Versioned};
 use super::asked::Asked;
 use super::desk::Refused;
 use super::etag;
+use super::path::Path;
 use super::precondition;
 use super::problem::{Code, Problem};
 use super::responses::{Listing, Reading, Writing};
@@ -31,6 +32,7 @@ const LARGEST_PAGE: usize = 1_000;
 const REVALIDATE: Duration = Duration::ZERO;
 
 #[derive(Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Page {
     /// The last document id of the page before.
@@ -99,7 +101,7 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         url: id.url(),
     };
     let edit = move |tx: &mut Transaction<'_>| {
-        json::merge(tx, &content)?;
+        json::fill(tx, &content)?;
         match content.is_empty() {
             // A document exists from its first change on.
             true => Err(Problem::new(Code::BadBody, "an empty object makes no document").into()),
@@ -132,6 +134,35 @@ pub(super) async fn read(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag), caching]).into_response());
     }
     Ok(([(header::ETAG, tag), caching], Json(seen.value)).into_response())
+}
+
+// Only the description of it is used.
+/// An operation of a JSON patch (RFC 6902).
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct Operation {
+    op: Name,
+    /// A JSON pointer: where.
+    path: String,
+    /// A JSON pointer: what a move or a copy takes.
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// What an add, a replace or a test names.
+    #[schema(value_type = Option<serde_json::Value>)]
+    value: Option<Value>,
+}
+
+/// What an operation does.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum Name {
+    Add,
+    Remove,
+    Replace,
+    Move,
+    Copy,
+    Test,
 }
 
 /// A patch, in either of the two kinds.
@@ -193,7 +224,7 @@ impl Kind {
         ("If-Match" = Option<String>, Header, description = "the version that the author of the patch saw; * for any")),
     request_body(content(
         (Object = "application/merge-patch+json"), (Object = "application/json"),
-        (Vec<Object> = "application/json-patch+json"))),
+        (Vec<Operation> = "application/json-patch+json"))),
     responses((status = 204, description = "the patch is on disk", headers(("ETag" = String))),
         (status = 412, description = "what the patch touches has changed: `version-changed`", body = Problem,
             content_type = "application/problem+json", headers(("ETag" = String))),

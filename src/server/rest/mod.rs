@@ -11,6 +11,7 @@ mod desk;
 mod documents;
 mod etag;
 mod names;
+mod path;
 mod precondition;
 mod presence;
 mod problem;

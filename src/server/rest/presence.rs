@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Json, Response};
 use serde::{Deserialize, Serialize};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::super::Server;
 use super::asked::Asked;
 use super::documents::parse;
+use super::path::Path;
 use super::problem::{Code, Problem};
 use super::responses::{Listing, Writing};
 use crate::id::{DocumentId, PeerId};
@@ -49,10 +50,13 @@ pub(super) struct Shown {
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct User {
+    #[schema(min_length = 1, max_length = 256)]
     user_id: String,
+    #[schema(min_length = 1, max_length = 256)]
     name: String,
     /// A CSS colour.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(min_length = 1, max_length = 256, nullable = false)]
     color: Option<String>,
 }
 
