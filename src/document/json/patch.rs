@@ -20,7 +20,7 @@ use super::write::{Editor, Piece, Place};
 pub const MAX_OPERATIONS: usize = 10_000;
 
 /// Values, and characters of texts, that the operations of one patch read and write beside what it brings.
-pub const MAX_VALUES: usize = 200_000;
+pub const MAX_VALUES: usize = 50_000;
 
 /// The most of a value that an error shows, in characters.
 const SHOWN: usize = 200;
