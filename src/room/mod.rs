@@ -1,5 +1,6 @@
 //! Floor 3: the live document. A room is a plain shared value; connections come to it and pull.
 
+pub mod agents;
 pub mod audience;
 mod bring;
 mod commit;

@@ -13,8 +13,8 @@ use super::etag;
 use super::problem::{Code, Problem};
 use crate::store::MAX_ANSWER;
 
-/// A body as it is sent: with the version that the document has by then. Only its description is used; the version is put
-/// in by [`Answer::into_response`].
+// Only the description of it is used: the version is put in where the answer is sent.
+/// A body as it is sent: with the version that the document has by then.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Versioned<T> {
     #[serde(flatten)]

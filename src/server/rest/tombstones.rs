@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
@@ -14,6 +14,7 @@ use super::super::Server;
 use super::answer::{Answer, Answered};
 use super::asked::Asked;
 use super::desk::{PATIENCE, off_runtime};
+use super::params::At;
 use super::problem::{Code, Problem};
 use super::write::writer;
 use crate::id::DocumentId;
@@ -32,7 +33,7 @@ use crate::store::{Place, Tombstone};
         (status = 507, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     turn(&server, &document, &asked, Room::delete).await
@@ -49,7 +50,7 @@ pub(super) async fn delete(
         (status = 507, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     turn(&server, &document, &asked, Room::restore).await

@@ -15,6 +15,7 @@ use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::asked::Asked;
 use super::super::desk::off_runtime;
+use super::super::names::Place;
 use super::super::params::At;
 use super::super::problem::{Code, Problem};
 use super::super::write::Refused;
@@ -38,6 +39,12 @@ pub(super) struct NewTable {
     /// Cells by the names or the ids of the columns above.
     #[serde(default)]
     rows: Vec<NewRow>,
+    /// The base in which it gets a name.
+    #[serde(default)]
+    base: Option<String>,
+    /// Its name in the base.
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// A table that was made.
@@ -79,7 +86,8 @@ pub(super) struct TablePatch {
     responses(
         (status = 201, body = inline(Versioned<MadeTable>), headers(("ETag" = String), ("Location" = String))), Undone))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
-    let new: NewTable = asked.json()?;
+    let mut new: NewTable = asked.json()?;
+    let place = Place::of(new.base.take(), new.name.take())?;
     if new.title.len() > MAX_NAME_BYTES {
         let why = Refusal::TooMuch {
             what: "title",
@@ -95,9 +103,17 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         return Err(Problem::new(Code::TooLarge, why).at("/rows"));
     }
     let id = asked.new_id(server.store.storage_id());
+    if let Some(place) = &place {
+        place.check(&server, &id).await?;
+    }
     let room = server.room_awake(&id).await?;
-    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new);
-    server.write(room, &asked, made).await
+    let making = id.clone();
+    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &making, &new);
+    let answer = server.write(room, &asked, made).await?;
+    if let Some(place) = &place {
+        place.take(&server, &id).await?;
+    }
+    Ok(answer)
 }
 
 impl NewTable {
