@@ -12,9 +12,10 @@ use super::super::answer::Answer;
 use super::super::asked::Asked;
 use super::super::problem::{Code, Problem};
 use super::described::{Undone, Versioned, Writing};
+use super::table::NewTable;
 use super::{At, Reader, change};
 use crate::document::table::{CHANGE_CELLS, TableIndex};
-use crate::wire::table::{Edit, Made, cells};
+use crate::wire::table::{Edit, InsertRows, Made, cells};
 
 /// The most edits in one request, however it is done.
 const MAX_EDITS: usize = 100_000;
@@ -50,7 +51,7 @@ pub(super) async fn edit(
         return Err(Problem::new(Code::TooLarge, why).at("/edits"));
     }
     if cells(&edits) > CHANGE_CELLS {
-        return bulk(&server, &table, &asked, edits, Heavy::Batch).await;
+        return bulk(&server, &asked, Heavy::Edits { table, edits }).await;
     }
     let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| {
         for (number, edit) in edits.iter().enumerate() {
@@ -66,31 +67,30 @@ pub(super) async fn edit(
     .await
 }
 
-/// Which request is too heavy for one change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// A request that is more than one change may hold.
 pub(super) enum Heavy {
-    /// A batch: its edits stand at `/edits`.
-    Batch,
-    /// Rows to be inserted: one edit, which is the body.
-    Rows,
+    /// Edits, which stand at `/edits`.
+    Edits {
+        table: String,
+        edits: Vec<Edit>,
+    },
+    Rows {
+        table: String,
+        insert: InsertRows,
+    },
+    Table(NewTable),
 }
 
-/// Edits that are more than one change may hold.
-pub(super) async fn bulk(
-    server: &Server,
-    table: &str,
-    _: &Asked,
-    edits: Vec<Edit>,
-    heavy: Heavy,
-) -> Result<Response, Problem> {
-    server.find(&server.table_id(table).await?).await?;
-    let field = match heavy {
-        Heavy::Batch => "/edits",
-        Heavy::Rows => "/rows",
+/// Does what is too heavy for one change.
+pub(super) async fn bulk(server: &Server, _: &Asked, heavy: Heavy) -> Result<Response, Problem> {
+    let (table, field, weight) = match &heavy {
+        Heavy::Edits { table, edits } => (Some(table), "/edits", cells(edits)),
+        Heavy::Rows { table, insert } => (Some(table), "/rows", insert.cells()),
+        Heavy::Table(new) => (None, "/rows", new.cells()),
     };
-    let why = format!(
-        "one change writes at most {CHANGE_CELLS} cells, this would write {}: send it in parts",
-        cells(&edits)
-    );
+    if let Some(table) = table {
+        server.find(&server.table_id(table).await?).await?;
+    }
+    let why = format!("one change writes at most {CHANGE_CELLS} cells, this would write {weight}: send it in parts");
     Err(Problem::new(Code::TooLarge, why).at(field))
 }

@@ -16,6 +16,7 @@ use super::super::answer::Answer;
 use super::super::asked::Asked;
 use super::super::desk::{Refused, off_runtime};
 use super::super::problem::{Code, Problem};
+use super::batch::{Heavy, bulk};
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::rows::NewRows;
 use super::{At, Reader, change, respond, stamp, views};
@@ -86,11 +87,8 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         };
         return Err(Mistake::new("/title", why).into());
     }
-    let cells = new.cells();
-    if cells > CHANGE_CELLS {
-        let why =
-            format!("one change writes at most {CHANGE_CELLS} cells, this would write {cells}: insert rows afterwards");
-        return Err(Problem::new(Code::TooLarge, why).at("/rows"));
+    if new.cells() > CHANGE_CELLS {
+        return bulk(&server, &asked, Heavy::Table(new)).await;
     }
     let id = DocumentId::from_uuid(uuid::Uuid::new_v4());
     let room = server.room_awake(&id).await?;
@@ -100,10 +98,10 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
 
 impl NewTable {
     /// How many cells' worth of work the table is.
-    fn cells(&self) -> usize {
-        let options: usize = self.columns.iter().map(|column| 1 + 3 * column.options.len()).sum();
-        let cells: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
-        options + cells
+    pub fn cells(&self) -> usize {
+        let columns: usize = self.columns.iter().map(NewColumn::cells).sum();
+        let rows: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
+        columns + rows
     }
 }
 
