@@ -8,6 +8,7 @@ mod cells;
 mod columns;
 mod cursor;
 mod described;
+mod heavy;
 mod query;
 mod row;
 mod rows;

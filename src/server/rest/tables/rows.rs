@@ -19,14 +19,14 @@ use super::super::etag;
 use super::super::params::{Asking, At, PreferHeader};
 use super::super::problem::{Code, Problem};
 use super::super::responses::Begun;
-use super::batch::{Heavy, bulk};
 use super::cursor::Cursor;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::heavy::{Heavy, bulk};
 use super::query::{Rows, RowsQuery, Viewed};
 use super::{change, not_modified, tagged};
 use crate::document::table::{CHANGE_CELLS, Outcome, RowEntry, TableIndex};
 use crate::room::TableReading;
-use crate::wire::table::{self as wire, Edit, Grouping, InsertRows, Row, Shown, Skipped};
+use crate::wire::table::{Edit, Grouping, InsertRows, Row, Shown, Skipped};
 
 /// The cells of a page that is read under the lock of the document, which holds up everybody who edits; a larger page is read
 /// from a copy.
@@ -211,13 +211,13 @@ pub(super) async fn insert(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let rows: InsertRows = asked.json()?;
-    let edits = [Edit::from(rows)];
-    if wire::cells(&edits) > CHANGE_CELLS {
-        return bulk(&server, &table, asked, edits.into(), Heavy::Rows).await;
+    let insert: InsertRows = asked.json()?;
+    if insert.cells() > CHANGE_CELLS {
+        return bulk(&server, asked, Heavy::Rows { table, insert }).await;
     }
+    let edit = Edit::from(insert);
     let location = format!("/v1/tables/{}/rows", server.table_id(&table).await?);
-    let read = move |reader: &mut super::Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edits[0], "")?);
+    let read = move |reader: &mut super::Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edit, "")?);
     change(&server, &table, &asked, read, move |_, outcomes| {
         Answer::created(NewRows::of(outcomes), location)
     })

@@ -17,9 +17,10 @@ use super::super::asked::Asked;
 use super::super::desk::off_runtime;
 use super::super::names::Place;
 use super::super::params::At;
-use super::super::problem::{Code, Problem};
+use super::super::problem::Problem;
 use super::super::write::Refused;
 use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::heavy::{Heavy, bulk};
 use super::rows::NewRows;
 use super::{Reader, change, respond, stamp, views};
 use crate::document::table::batch::MAX_NAME_BYTES;
@@ -33,12 +34,12 @@ use crate::wire::table::{Column, Edit, Mark, Mistake, NewColumn, NewRow, Resolve
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTable {
     #[schema(max_length = 1024, example = "Budget")]
-    title: String,
+    pub title: String,
     #[serde(default)]
-    columns: Vec<NewColumn>,
+    pub columns: Vec<NewColumn>,
     /// Cells by the names or the ids of the columns above.
     #[serde(default)]
-    rows: Vec<NewRow>,
+    pub rows: Vec<NewRow>,
     /// The base in which it gets a name.
     #[serde(default)]
     base: Option<String>,
@@ -96,20 +97,18 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         };
         return Err(Mistake::new("/title", why).into());
     }
-    let cells = new.cells();
-    if cells > CHANGE_CELLS {
-        let why =
-            format!("one change writes at most {CHANGE_CELLS} cells, this would write {cells}: insert rows afterwards");
-        return Err(Problem::new(Code::TooLarge, why).at("/rows"));
-    }
     let id = asked.new_id(server.store.storage_id());
     if let Some(place) = &place {
         place.check(&server, &id).await?;
     }
-    let room = server.room_awake(&id).await?;
-    let making = id.clone();
-    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &making, &new);
-    let answer = server.write(room, &asked, made).await?;
+    let answer = match new.cells() > CHANGE_CELLS {
+        true => bulk(&server, asked, Heavy::Table { id: id.clone(), new }).await?,
+        false => {
+            let (room, making) = (server.room_awake(&id).await?, id.clone());
+            let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &making, &new);
+            server.write(room, &asked, made).await?
+        }
+    };
     if let Some(place) = &place {
         place.take(&server, &id).await?;
     }
@@ -118,10 +117,10 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
 
 impl NewTable {
     /// How many cells' worth of work the table is.
-    fn cells(&self) -> usize {
-        let options: usize = self.columns.iter().map(|column| 1 + 3 * column.options.len()).sum();
-        let cells: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
-        options + cells
+    pub fn cells(&self) -> usize {
+        let columns: usize = self.columns.iter().map(NewColumn::cells).sum();
+        let rows: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
+        columns + rows
     }
 }
 
