@@ -58,7 +58,8 @@ export class Headers {
     const column = table.column(id)
     if (!column) return
     commit()
-    openMenu({ anchor, label: `Column ${column.name}`, items: this.#items(column), closed: focus })
+    const opener = this.parts.grid.element.querySelector(`.rgHeaderCell[data-rgcol="${table.columnIndex(id)}"] .caret`)
+    openMenu({ anchor, label: `Column ${column.name}`, items: this.#items(column), opener, closed: focus })
   }
 
   rename(id: string): void {
@@ -80,9 +81,11 @@ export class Headers {
     const end = (keep: boolean) => {
       if (stop.signal.aborted) return
       stop.abort()
+      unwatch()
       if (keep) columns.rename(id, input.value)
       input.remove()
     }
+    const unwatch = table.subscribe(change => change.structure && place())
     addEventListener("scroll", place, { capture: true, signal: stop.signal })
     addEventListener("resize", place, { signal: stop.signal })
     input.addEventListener("blur", () => end(true))
@@ -154,7 +157,7 @@ export class Headers {
           })
       items.push({ label: "Deleted columns", icon: "trash", hint: String(deleted.length), apart: true, items: restore })
     }
-    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", items, closed: focus })
+    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", items, opener: button, closed: focus })
   }
 
   #add(kind: Kind, beside: Parameters<Columns["add"]>[1]): void {

@@ -50,10 +50,9 @@ export class LiveText {
     this.editor.element.classList.remove("long")
   }
 
-  /** The keys that are different in a text of many lines. Null: as in every other cell. False: the browser's. */
-  key(event: KeyboardEvent): boolean | null {
-    if (event.key !== "Enter" && !event.key.startsWith("Arrow")) return null
-    return event.key === "Enter" && (event.ctrlKey || event.metaKey) ? null : false
+  /** Enter and the arrows are the text's own. Null: as in every other cell. */
+  key(event: KeyboardEvent): false | null {
+    return event.key === "Enter" || event.key.startsWith("Arrow") ? false : null
   }
 
   /** Brings text field and document together. While an input method is at work both wait. */

@@ -23,6 +23,8 @@ export interface MenuSetting {
   anchor(): Place
   label: string
   items: readonly Item[]
+  /** The button it belongs to. */
+  opener?: Element | null
   /** Where the focus goes when nothing was chosen. */
   closed(): void
 }
@@ -31,8 +33,12 @@ export function openMenu(setting: MenuSetting): void {
   const menu = new Popover({
     anchor: () => setting.anchor(),
     className: "menu",
-    closed: () => document.activeElement === document.body && setting.closed(),
+    closed: () => {
+      setting.opener?.removeAttribute("aria-expanded")
+      if (document.activeElement === document.body) setting.closed()
+    },
   })
+  setting.opener?.setAttribute("aria-expanded", "true")
   const { element } = menu
   element.setAttribute("role", "menu")
 

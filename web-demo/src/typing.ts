@@ -84,7 +84,10 @@ export class Typing {
 
   key(event: KeyboardEvent): boolean | null {
     if (this.#picker.isOpen) return this.#picker.key(event)
-    return this.#live.isOpen ? this.#live.key(event) : null
+    if (!this.#live.isOpen) return null
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return this.#live.key(event)
+    this.commit()
+    return true
   }
 
   /** Alt+Up and Alt+Down: a counter's step, a date's calendar, a select's list. False: the cell has none of these. */

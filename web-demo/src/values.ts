@@ -79,8 +79,11 @@ export function fits({ kind, options = [] }: Shape, value: Value): boolean {
       return isIds(value) && value.every(isOption)
     case "link":
       return isIds(value)
-    default:
+    case "text":
+    case "longtext":
       return typeof value === "string"
+    default:
+      return true // nobody here knows what would fit a kind that is not known
   }
 }
 
