@@ -299,6 +299,31 @@ stories("columns", ({ meet }) => {
     assert.equal(await grace.copied(), `"${whole}\nsecond line!"`)
   })
 
+  test("what an input method holds back finds its place among what others wrote meanwhile", async t => {
+    const [ada, grace] = await meet(t, ["Ada", "Grace"], WIDE)
+    await setKind(ada, "Note", "Long text")
+    await ada.goTo(0, NOTE)
+    await ada.type("left right")
+    await grace.sees(0, NOTE, "left right")
+    for (let i = 0; i < 5; i++) await ada.press("ArrowLeft")
+    const keys = await ada.device.newCDPSession(ada.page)
+    await keys.send("Input.imeSetComposition", { text: "zhong", selectionStart: 5, selectionEnd: 5 })
+    await grace.goTo(0, NOTE)
+    await grace.press("Enter", "Control+Home")
+    await grace.type("Far ")
+    await grace.press("Control+End")
+    await grace.type(" out")
+    await ada.sees(0, NOTE, "Far left right out")
+    assert.equal(await ada.page.inputValue(".editor"), "left zhongright", "the composition goes on undisturbed")
+    await keys.send("Input.insertText", { text: "中 " })
+    for (const window of [ada, grace]) {
+      await window.until(() => document.querySelector(".editor.open").value === "Far left 中 right out", null, "all of both")
+      await window.status("saved")
+    }
+    await ada.press("Escape", "Control+z")
+    await grace.until(() => document.querySelector(".editor.open").value === "Far left right out", null, "Ada's step back")
+  })
+
   test("the steps of two people on one counter add up", async t => {
     const [ada, grace] = await meet(t, ["Ada", "Grace"], WIDE)
     await add(ada, "Counter", "Votes")

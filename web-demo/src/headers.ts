@@ -157,7 +157,7 @@ export class Headers {
           })
       items.push({ label: "Deleted columns", icon: "trash", hint: String(deleted.length), apart: true, items: restore })
     }
-    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", items, opener: button, closed: focus })
+    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", heading: "New column", items, opener: button, closed: focus })
   }
 
   #add(kind: Kind, beside: Parameters<Columns["add"]>[1]): void {
