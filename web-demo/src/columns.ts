@@ -67,12 +67,6 @@ export class Columns {
     this.#apply([...rekeyed.map(placed => this.#edit(placed.id, ["order"], placed.order)), this.#edit(id, ["order"], key)])
   }
 
-  /** One place to the left (-1) or right (1). */
-  shift(id: string, by: -1 | 1): void {
-    const neighbour = this.table.cols()[this.table.columnIndex(id) + by]?.id
-    if (neighbour !== undefined) this.move(id, by < 0 ? { before: neighbour } : { after: neighbour })
-  }
-
   remove(id: string): void {
     this.table.deleteColumns([id])
     this.undoing.record({ deletedColumns: [id] })
@@ -144,7 +138,7 @@ export class Columns {
     const text = column.kind === "text" || column.kind === "longtext"
     const ids = new Set(text ? column.options.map(option => option.id) : [])
     return this.table
-      .rows()
+      .allRows()
       .map(row => ({ row, value: this.table.get(row, column.id) }))
       .filter(({ value }) => {
         if (typeof value === "object" && !isIds(value)) return false
@@ -184,7 +178,7 @@ export class Columns {
   }
 
   #freeName(name: string): string {
-    const taken = new Set(this.table.cols().map(column => column.name))
+    const taken = new Set(this.table.placedColumns().map(({ id }) => this.table.column(id)?.name))
     let number = 1
     while (taken.has(number === 1 ? name : `${name} ${number}`)) number++
     return number === 1 ? name : `${name} ${number}`

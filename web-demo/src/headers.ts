@@ -1,6 +1,6 @@
 // The headers of the columns: a menu each, a name to edit in its place, dragging to another place, and one + at the end.
 
-import { Columns, hasOptions, KIND_NAMES } from "./columns"
+import { hasOptions, KIND_NAMES, type Beside, type Columns } from "./columns"
 import { fitted } from "./fit"
 import type { Grid } from "./grid"
 import { openMenu, type Item } from "./menu"
@@ -24,7 +24,15 @@ export interface HeaderParts {
   commit(): void
 }
 
+/** Where columns stand may be for somebody else to say, such as a view that lists the columns it shows. */
+export interface Arranging {
+  /** False: it is not for it to say, and the column moves in the table. */
+  move(column: string, beside: Beside): boolean
+  added(column: string, beside: Beside): void
+}
+
 export class Headers {
+  arranging: Arranging | null = null
   /** Whoever else has something to offer for a column adds it to its menu. */
   readonly extras: ((column: Column) => Item[])[] = []
 
@@ -126,8 +134,8 @@ export class Headers {
       ...this.extras.flatMap(extra => extra(column).map((item, i) => (i === 0 ? { ...item, apart: true } : item))),
       { label: "Insert left", icon: "insert-left", apart: true, run: () => this.#add("text", { before: id }) },
       { label: "Insert right", icon: "insert-right", run: () => this.#add("text", { after: id }) },
-      { label: "Move left", icon: "left", disabled: index <= 0, run: () => columns.shift(id, -1) },
-      { label: "Move right", icon: "right", disabled: index >= table.cols().length - 1, run: () => columns.shift(id, 1) },
+      { label: "Move left", icon: "left", disabled: index <= 0, run: () => this.#shift(id, -1) },
+      { label: "Move right", icon: "right", disabled: index >= table.cols().length - 1, run: () => this.#shift(id, 1) },
       { label: "Fit to content", icon: "fit", run: () => columns.resize(id, fitted(grid, table, column)) },
       { label: "Delete column", icon: "trash", danger: true, apart: true, run: () => this.#delete(column) },
     )
@@ -160,9 +168,21 @@ export class Headers {
     openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", heading: "New column", items, opener: button, closed: focus })
   }
 
-  #add(kind: Kind, beside: Parameters<Columns["add"]>[1]): void {
+  #shift(id: string, by: -1 | 1): void {
+    const { table } = this.parts
+    const neighbour = table.cols()[table.columnIndex(id) + by]?.id
+    if (neighbour !== undefined) this.#move(id, by < 0 ? { before: neighbour } : { after: neighbour })
+  }
+
+  #move(id: string, beside: Beside): void {
+    if (!this.arranging?.move(id, beside)) this.parts.columns.move(id, beside)
+  }
+
+  #add(kind: Kind, beside: Beside): void {
     const { columns, table, selection } = this.parts
     const id = columns.add(kind, beside)
+    this.arranging?.added(id, beside)
+    if (table.columnIndex(id) < 0) return
     selection.select({ row: selection.active.row, col: table.columnIndex(id) })
     this.rename(id)
   }
@@ -228,7 +248,7 @@ export class Headers {
     const column = this.#columnAt(target)
     // A finger scrolls the headers; the menu moves columns there.
     if (!column || event.button !== 0 || event.pointerType === "touch" || target.closest("button, .resizable")) return
-    const { grid, table, columns } = this.parts
+    const { grid, table } = this.parts
     const line = document.createElement("div")
     line.className = "drop-line"
     let gap = -1
@@ -253,8 +273,8 @@ export class Headers {
       if (!keep || gap < 0 || gap === from || gap === from + 1) return
       const next = table.cols()[gap]
       const last = table.cols()[gap - 1]
-      if (next) columns.move(column.id, { before: next.id })
-      else if (last) columns.move(column.id, { after: last.id })
+      if (next) this.#move(column.id, { before: next.id })
+      else if (last) this.#move(column.id, { after: last.id })
     }
     const { signal } = stop
     addEventListener("pointermove", move, { signal })

@@ -59,7 +59,7 @@ export function openOptionEditor(setting: OptionEditorSetting): void {
   }
   const stop = table.subscribe(change => {
     if (!change.structure) return
-    if (table.columnIndex(id) < 0) card.close()
+    if (table.isColumnDeleted(id)) card.close()
     else draw()
   })
   draw()

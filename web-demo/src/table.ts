@@ -42,7 +42,16 @@ export class Table implements Model {
 
   /** A column by id, deleted or not: what was typed into it belongs there all the same. */
   column(id: string): Column | undefined {
-    return this.#columns.live[this.columnIndex(id)] ?? this.#columns.deleted.find(({ column }) => column.id === id)?.column
+    return this.#columns.live[this.#colIndex.get(id) ?? -1] ?? this.#columns.deleted.find(({ column }) => column.id === id)?.column
+  }
+
+  /** All live rows, also where only some of them are shown. */
+  allRows(): readonly string[] {
+    return this.#rows
+  }
+
+  isColumnDeleted(id: string): boolean {
+    return !this.#colIndex.has(id)
   }
 
   deletedColumns(): readonly DeletedColumn[] {

@@ -62,7 +62,7 @@ export class Typing {
     if (this.#picker.isOpen) this.#picker.settle()
     else if (this.#live.isOpen) this.#live.close()
     else this.sheet.type(row, column, this.editor.text)
-    const gone = table.isDeleted(row) ? "row" : table.columnIndex(column) < 0 ? "column" : null
+    const gone = table.isDeleted(row) ? "row" : table.isColumnDeleted(column) ? "column" : null
     if (gone) {
       toast(`Somebody deleted this ${gone} while you typed. What you wrote is kept in it.`, {
         label: `Bring the ${gone} back`,
