@@ -34,7 +34,7 @@ export interface MenuSetting {
 export function openMenu(setting: MenuSetting): void {
   const menu = new Popover({
     anchor: () => setting.anchor(),
-    className: "menu",
+    className: "column-menu",
     closed: () => {
       setting.opener?.removeAttribute("aria-expanded")
       if (document.activeElement === document.body) setting.closed()

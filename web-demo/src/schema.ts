@@ -53,7 +53,7 @@ export interface TableDoc {
 }
 
 /** Each key of a view is replaced as a whole. */
-export interface ViewDoc {
+export type ViewDoc = {
   name: Str
   order: Str
   /** All of these must hold. */
