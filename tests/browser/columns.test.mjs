@@ -231,6 +231,40 @@ stories("columns", ({ meet }) => {
     await chipsAre(grace, 2, ADDED, ["now purple"])
   })
 
+  test("chips can be read in every colour, light and dark", async t => {
+    const [ada] = await meet(t, ["Ada"], WIDE)
+    await add(ada, "Select", "State")
+    await choose(ada, "State", "Edit options…")
+    await ada.page.getByLabel("Name of a new option").fill("open")
+    await ada.page.getByLabel("Name of a new option").press("Enter")
+    await ada.page.getByRole("button", { name: "Colour of this option" }).click()
+    const contrasts = () =>
+      ada.page.locator(".palette .chip").evaluateAll(chips => {
+        // The canvas turns whatever CSS calls a colour into bytes.
+        const pencil = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true })
+        const light = colour => {
+          pencil.fillStyle = colour
+          pencil.fillRect(0, 0, 1, 1)
+          const [r, g, b] = [...pencil.getImageData(0, 0, 1, 1).data].map(byte => {
+            const part = byte / 255
+            return part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4
+          })
+          return 0.2126 * r + 0.7152 * g + 0.0722 * b
+        }
+        return chips.map(chip => {
+          const { color, backgroundColor } = getComputedStyle(chip)
+          const [less, more] = [light(color), light(backgroundColor)].sort((a, b) => a - b)
+          return { chip: chip.className, contrast: (more + 0.05) / (less + 0.05) }
+        })
+      })
+    for (const theme of ["light", "dark"]) {
+      await ada.page.evaluate(theme => (document.documentElement.dataset.theme = theme), theme)
+      const all = await contrasts()
+      assert.equal(all.length, 10)
+      for (const { chip, contrast } of all) assert.ok(contrast >= 4.5, `${theme} ${chip}: ${contrast.toFixed(2)}`)
+    }
+  })
+
   test("a paste into a select goes by names; what is no option is not written, but can be made one", async t => {
     const [ada, grace] = await meet(t, ["Ada", "Grace"], WIDE)
     await add(ada, "Select", "State")

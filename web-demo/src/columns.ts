@@ -23,6 +23,9 @@ export const KIND_NAMES: Record<Kind, string> = {
   link: "Link",
 }
 
+/** A column with more different texts than this is not about to choose between them. */
+export const MAX_CONVERTED_OPTIONS = 200
+
 export const hasOptions = (kind: Kind): boolean => kind === "select" || kind === "multiselect"
 
 /** Where a column shall stand: next to another one, by id, or behind all. */
@@ -122,7 +125,8 @@ export class Columns {
     const odd = this.#misfits(column)
     const texts = odd.map(({ value }) => show(value, { kind: "multiselect", options: column.options }).trim())
     const names = hasOptions(column.kind) ? texts.flatMap(text => namesIn(column, text)) : []
-    const { edits, options } = this.#newOptions(id, names)
+    const few = new Set(names).size <= MAX_CONVERTED_OPTIONS
+    const { edits, options } = this.#newOptions(id, few ? names : [])
     const cells = odd.flatMap(({ row, value }, i) => {
       const after = parse(column.kind, texts[i]!, options)
       return after === undefined ? [] : [{ row, column: id, before: value, after }]

@@ -49,7 +49,7 @@ export class Headers {
     element.addEventListener("pointerdown", event => this.#maybeDrag(event), true)
     element.addEventListener("aftercolumnresize", event => {
       const resized = Object.values((event as CustomEvent).detail as Record<string, { prop: string; size: number }>)
-      for (const column of resized) parts.columns.resize(column.prop, column.size)
+      for (const { prop, size } of resized) if (parts.table.columnIndex(prop) >= 0) parts.columns.resize(prop, size)
     })
   }
 

@@ -10,7 +10,7 @@ import { Picker } from "./picker"
 import type { Place, Presence } from "./presence"
 import type { Sheet } from "./sheet"
 import { toast } from "./toast"
-import { show } from "./values"
+import { expects, fits, show } from "./values"
 
 export class Typing {
   readonly editor: Editor
@@ -126,7 +126,9 @@ export class Typing {
     const at = open ? { row: table.rowIndex(open.row), col: table.columnIndex(open.column) } : selection.active
     const column = table.cols()[at.col]
     if (at.row < 0 || !column) return
-    const label = `${column.name}, row ${at.row + 1}: ${show(this.sheet.value(at), column) || "empty"}`
+    const value = this.sheet.value(at)
+    const odd = fits(column, value) ? "" : `, not ${expects(column.kind)}`
+    const label = `${column.name}, row ${at.row + 1}: ${show(value, column) || "empty"}${odd}`
     this.editor.placeAt(at, label, column.kind === "number" || column.kind === "counter")
   }
 

@@ -180,8 +180,11 @@ export function expects(kind: Kind): string {
       return "some of its options"
     case "link":
       return "ids or addresses of at most 256 letters"
-    default:
+    case "text":
+    case "longtext":
       return "text"
+    default:
+      return "what a later version of this page knows"
   }
 }
 
