@@ -226,7 +226,7 @@ function addColumn(): ColumnRegular {
     filter: false,
     columnProperties: () => ({ class: { beyond: true } }),
     columnTemplate: h =>
-      h("button", { class: "add-column", type: "button", title: label, "aria-label": label, "aria-haspopup": "menu" }, [sign(h, "plus")]),
+      h("button", { class: "add-column", type: "button", title: label, "aria-label": label, "aria-haspopup": "menu" }, [sign(h, "add")]),
     cellProperties: () => ({ class: { beyond: true }, "aria-hidden": "true" }),
     cellTemplate: h => h("span", {}),
   }

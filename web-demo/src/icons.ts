@@ -22,7 +22,7 @@ export const PATHS: Record<string, string> = {
   "kind-multiselect": "M3 5.2l1.2 1.2L6.4 4M3 12.2l1.2 1.2 2.2-2.4M9 5.4h6M9 12.4h6",
   "kind-link": "M7.5 10.5l3-3M8 6l1.7-1.7a2.8 2.8 0 0 1 4 4L12 10m-2 2-1.7 1.7a2.8 2.8 0 0 1-4-4L6 8",
   caret: "M5.5 7.5 9 11l3.5-3.5",
-  plus: "M9 4v10M4 9h10",
+  add: "M9 4v10M4 9h10",
   next: "M7 5l4 4-4 4",
   back: "M11 5 7 9l4 4",
   tick: "M4 9.5l3.2 3.2L14 5.5",

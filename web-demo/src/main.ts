@@ -18,7 +18,7 @@ import { tellRefused } from "./refusal"
 import type { TableDoc } from "./schema"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
-import { addressInUrl, isTable, openTable } from "./start"
+import { addressInUrl, isTable, isTooNew, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { Table } from "./table"
 import { startTheme } from "./theme"
@@ -44,6 +44,7 @@ async function main(): Promise<void> {
   const [me, connection] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(connection.repo, showMissing)
   if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
+  if (isTooNew(handle)) throw new Error("This table is of a later version than this page knows. Reload the page to get it.")
   $("#missing").hidden = true
 
   const parts = assemble(handle, me)
@@ -65,6 +66,7 @@ async function main(): Promise<void> {
     drawUndo(parts.sheet)
     parts.typing.editor.focus()
   })
+  drawUndo(parts.sheet)
 
   await parts.grid.ready()
   parts.selection.select({ row: 0, col: 0 })
