@@ -26,5 +26,7 @@ mod purge;
 mod replica;
 #[path = "table_model/values.rs"]
 mod values;
+#[path = "table_model/view_fixture.rs"]
+mod view_fixture;
 #[path = "table_model/views.rs"]
 mod views;
