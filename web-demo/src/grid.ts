@@ -9,6 +9,7 @@ import type { ColumnRegular, HyperFunc, VNode } from "@revolist/revogrid"
 import type { Model } from "./model"
 import type { Range, Spot } from "./selection"
 import { show } from "./values"
+import { Lines } from "./lines"
 
 const ROW_HEIGHT = 30
 const ROW_NUMBER_WIDTH = 56
@@ -18,6 +19,9 @@ type Gridded = HTMLRevoGridElement
 interface GridRow {
   id: string
 }
+
+/** The id of a line without a row, on which the heading of a group stands. */
+const HEADING = ""
 
 /** Registers RevoGrid's elements. Before that, `revo-grid` is an unknown element without methods. */
 export async function defineGrid(): Promise<void> {
@@ -30,6 +34,7 @@ export class Grid {
   /** Lies over the cells inside what scrolls, so that boxes and the editor move with the cells by themselves. */
   readonly overlay = document.createElement("div")
   #lefts: number[] = []
+  #lines = new Lines([])
   #shownColumns = ""
   #scrollY: HTMLElement | null = null
   #scrollX: HTMLElement | null = null
@@ -50,7 +55,7 @@ export class Grid {
       accessible: false,
       hideAttribution: true,
       rowSize: ROW_HEIGHT,
-      rowHeaders: { size: ROW_NUMBER_WIDTH },
+      rowHeaders: { size: ROW_NUMBER_WIDTH, cellTemplate: (_: unknown, { rowIndex }: { rowIndex: number }) => this.#lines.number(rowIndex) },
       theme: "compact",
     })
     this.element.setAttribute("role", "grid")
@@ -60,7 +65,10 @@ export class Grid {
     this.element.addEventListener("beforecellfocus", event => event.preventDefault())
     this.element.addEventListener("beforerowrender", event => {
       const { node, item } = (event as CustomEvent).detail
-      Object.assign((node.$attrs$ ??= {}), { role: "row", "aria-rowindex": String(item.itemIndex + 2) })
+      const number = this.#lines.number(item.itemIndex)
+      // The heading of a group says itself what it is; the line behind it is empty.
+      const shown = number === "" ? { role: "presentation" } : { role: "row", "aria-rowindex": String(Number(number) + 1) }
+      Object.assign((node.$attrs$ ??= {}), shown)
     })
     this.setColumns()
     this.setRows()
@@ -109,16 +117,20 @@ export class Grid {
         return {
           role: "gridcell",
           "aria-colindex": String(index + 1),
-          class: { [`kind-${column.kind}`]: true, unfitting: odd },
+          class: { [`kind-${column.kind}`]: true, unfitting: odd, heading: (model as unknown as GridRow).id === HEADING },
         }
       },
-      cellTemplate: (h, { model }) => drawCell(h, column.kind, this.model.get((model as unknown as GridRow).id, column.id)),
+      cellTemplate: (h, { model }) => {
+        const { id } = model as unknown as GridRow
+        return id === HEADING ? "" : drawCell(h, column.kind, this.model.get(id, column.id))
+      },
     }))
     this.element.setAttribute("aria-colcount", String(this.model.cols().length))
   }
 
   setRows(): void {
-    this.element.source = this.model.rows().map(id => ({ id }))
+    this.#lines = new Lines(this.model.groupStarts?.() ?? [])
+    this.element.source = this.#lines.spread(this.model.rows(), HEADING).map(id => ({ id }))
     this.element.setAttribute("aria-rowcount", String(this.model.rows().length + 1))
   }
 
@@ -137,9 +149,9 @@ export class Grid {
     const x = this.#lefts[left] ?? 0
     return {
       left: x,
-      top: top * ROW_HEIGHT,
+      top: this.#lines.of(top) * ROW_HEIGHT,
       width: (this.#lefts[right + 1] ?? x) - x,
-      height: (bottom - top + 1) * ROW_HEIGHT,
+      height: (this.#lines.of(bottom) - this.#lines.of(top) + 1) * ROW_HEIGHT,
     }
   }
 
@@ -149,7 +161,7 @@ export class Grid {
     const x = clientX - rect.left
     let col = this.model.cols().length - 1
     while (col > 0 && (this.#lefts[col] ?? 0) > x) col--
-    const row = Math.floor((clientY - rect.top) / ROW_HEIGHT)
+    const row = this.#lines.rowAt(Math.floor((clientY - rect.top) / ROW_HEIGHT))
     return { row: Math.max(0, Math.min(row, this.model.rows().length - 1)), col }
   }
 
@@ -169,7 +181,15 @@ export class Grid {
     const top = this.#scrollY?.scrollTop ?? 0
     const height = this.#scrollY?.clientHeight ?? 0
     const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 1)
-    return { first: Math.floor(top / ROW_HEIGHT), last: Math.ceil((top + height) / ROW_HEIGHT), page }
+    const rowAt = (y: number) => this.#lines.rowAt(y / ROW_HEIGHT)
+    return { first: rowAt(Math.floor(top)), last: rowAt(Math.ceil(top + height)), page }
+  }
+
+  /** Calls back whenever the cells are scrolled; `left` is how far to the side. */
+  watchScroll(scrolled: (left: number) => void): void {
+    const tell = () => scrolled(this.#scrollX?.scrollLeft ?? 0)
+    this.#scrollX?.addEventListener("scroll", tell, { passive: true })
+    this.#scrollY?.addEventListener("scroll", tell, { passive: true })
   }
 }
 

@@ -17,13 +17,15 @@ import { Selection } from "./selection"
 import { Sheet } from "./sheet"
 import { addressInUrl, isTable, openTable } from "./start"
 import { StatusWatch } from "./status"
-import { Table } from "./table"
 import { startTheme } from "./theme"
+import { toast } from "./toast"
 import { Typing } from "./typing"
 import { Undo } from "./undo"
+import { ViewTable } from "./view-table"
+import { joinViews } from "./views"
 
 interface Parts {
-  table: Table
+  table: ViewTable
   selection: Selection
   sheet: Sheet
   grid: Grid
@@ -55,6 +57,7 @@ async function main(): Promise<void> {
   })
 
   await parts.grid.ready()
+  joinViews(parts.table, parts.selection, parts.grid, () => parts.typing.editor.focus())
   parts.selection.select({ row: 0, col: 0 })
   parts.typing.editor.focus()
   if (me.invented) askName(me, name => parts.presence.rename(rename(parts.presence.user, name)))
@@ -65,7 +68,7 @@ async function main(): Promise<void> {
 
 function assemble(handle: DocHandle<TableDoc>, me: Me): Parts {
   const presence = new Presence(handle, me)
-  const table = new Table(handle, () => presence.user.name)
+  const table = new ViewTable(handle, () => presence.user.name)
   const selection = new Selection(table)
   const sheet = new Sheet(table, selection, new Undo(table))
   const grid = new Grid($("#grid"), table)
@@ -117,6 +120,7 @@ function joinPeople({ table, grid, overlay, presence }: Parts): void {
     const cursor = presence.people().find(person => person.peer === peer)?.cursor
     const spot = { row: table.rowIndex(cursor?.row ?? ""), col: table.columnIndex(cursor?.column ?? "") }
     if (spot.row >= 0 && spot.col >= 0) grid.reveal(spot)
+    else if (cursor && table.hides(cursor.row)) toast("They are in a row that this view does not show.")
   }
   const draw = () => {
     const people = presence.people()
@@ -130,7 +134,7 @@ function joinPeople({ table, grid, overlay, presence }: Parts): void {
   draw()
 }
 
-const lastSpot = (table: Table) => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
+const lastSpot = (table: ViewTable) => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
 
 /** After a deed of ours there may be something to undo, or nothing any more. */
 function undoable(sheet: Sheet, deed: () => void): () => void {

@@ -1,6 +1,6 @@
 // What a row added to a view must hold to belong there, as far as that can be told: plain equalities that all must hold.
 
-import type { Filter, Json, View, ViewColumn } from "./view"
+import type { Filter, View, ViewColumn } from "./view"
 import { stretch } from "./view-dates"
 
 export interface Prefilled {
@@ -12,11 +12,11 @@ export interface Prefilled {
 export function prefilled(
   view: View,
   columns: readonly ViewColumn[],
-  neighbour: (column: string) => string | number | boolean | null,
+  neighbour: (column: string) => unknown,
 ): Prefilled[] {
   const found = new Map<string, string | number | boolean>()
   const kinds = new Map(columns.map(column => [column.id, column]))
-  const give = (id: string, value: Json): void => {
+  const give = (id: string, value: unknown): void => {
     const column = kinds.get(id)
     if (column && fits(column, value)) found.set(id, value)
   }
@@ -27,7 +27,7 @@ export function prefilled(
       else if ("or" in filter) {
         if (filter.or.length === 1) walk(filter.or)
       } else if (filter.op === "equals") give(filter.column, filter.value)
-      else if (filter.op === "anyOf" && Array.isArray(filter.value) && filter.value.length === 1) give(filter.column, filter.value[0]!)
+      else if (filter.op === "anyOf" && Array.isArray(filter.value) && filter.value.length === 1) give(filter.column, filter.value[0])
     }
   }
   walk(view.filter)
@@ -36,7 +36,7 @@ export function prefilled(
 }
 
 /** Only kinds whose cell is one scalar: the others are not written as a whole. */
-function fits(column: ViewColumn, value: Json): value is string | number | boolean {
+function fits(column: ViewColumn, value: unknown): value is string | number | boolean {
   switch (column.kind) {
     case "text":
       return typeof value === "string" && value !== ""

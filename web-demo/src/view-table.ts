@@ -77,6 +77,11 @@ export class ViewTable extends Table {
     return super.rows().length
   }
 
+  /** Whether the table has a row that is not among those shown. */
+  hides(row: string): boolean {
+    return super.rowIndex(row) >= 0 && this.rowIndex(row) < 0
+  }
+
   get view(): View {
     return this.#view
   }
@@ -85,10 +90,24 @@ export class ViewTable extends Table {
     return this.#groups
   }
 
+  /** The rows that a heading stands above. */
+  groupStarts(): readonly number[] {
+    return this.#groups.map(({ from }) => from)
+  }
+
+  groupColumns(): readonly string[] {
+    return this.#evaluation?.group.map(({ column }) => column) ?? []
+  }
+
   /** The aggregates that are followed, with their values over the rows shown. */
   get totals(): { aggregate: Aggregate; value: Json }[] {
+    return this.summed(this.#totals)
+  }
+
+  /** Values that stand one for each aggregate of the view, with the aggregates; without those not followed. */
+  summed(values: readonly Json[]): { aggregate: Aggregate; value: Json }[] {
     const aggregates = this.#evaluation?.aggregates ?? []
-    return aggregates.flatMap((aggregate, at) => (aggregate ? [{ aggregate, value: this.#totals[at] ?? null }] : []))
+    return aggregates.flatMap((aggregate, at) => (aggregate ? [{ aggregate, value: values[at] ?? null }] : []))
   }
 
   /** What of the view is not followed. */
@@ -106,8 +125,18 @@ export class ViewTable extends Table {
   }
 
   viewColumns(): ViewColumn[] {
-    const { columns } = this.handle.doc()
-    return super.cols().map(({ id, name, kind }) => ({ id, name, kind, options: optionIds(columns[id]) }))
+    return super.cols().map(({ id, name, kind }) => ({ id, name, kind, options: this.optionsOf(id).map(option => option.id) }))
+  }
+
+  /** The options of a select or multiselect column in their order. */
+  optionsOf(column: string): { id: string; name: string }[] {
+    const options = (this.handle.doc().columns[column] as { options?: unknown } | undefined)?.options
+    if (typeof options !== "object" || options === null) return []
+    const text = (value: unknown) => String(fromDoc(value) ?? "")
+    return Object.entries(options as Record<string, { name?: unknown; order?: unknown }>)
+      .filter(([, option]) => typeof option === "object" && option !== null)
+      .map(([id, { name, order }]) => ({ id, name: text(name), order: text(order) }))
+      .sort(byOrder)
   }
 
   setView(view: View): void {
@@ -122,11 +151,6 @@ export class ViewTable extends Table {
   holdSelection(selected: () => Range): { left(): void } {
     this.#selected = selected
     return { left: () => this.#release() }
-  }
-
-  /** Follows now what would be followed with the next frame. */
-  settle(): void {
-    if (this.#waiting) this.#frame()
   }
 
   /** Adds rows behind the row shown at `after`, with the cells that the view asks of its rows as far as it can be told. */
@@ -153,8 +177,9 @@ export class ViewTable extends Table {
     if (!this.#evaluation) return this.#tell(change)
     const asked = change.cells.some(({ column }) => this.#evaluation?.asked.has(column))
     if (asked) this.#hold(change)
-    // One's own rows come and go at once: what is done next counts on them. Others' may wait for the frame.
-    if (change.structure && !change.remote && !this.#adding) return this.#frame(change)
+    // One's own rows come and go at once, also with a step taken back: what is done next counts on them. Others' may wait.
+    const back = asked && change.cells.some(({ row }) => this.rowIndex(row) < 0)
+    if ((change.structure || back) && !change.remote && !this.#adding) return this.#frame(change)
     if (asked || change.structure) this.#later()
     this.#tell({ ...change, structure: false })
   }
@@ -186,10 +211,11 @@ export class ViewTable extends Table {
   }
 
   #frame(change: ModelChange = { ...NOTHING, remote: true }): void {
-    const [rows, cols, groups] = [this.rows(), this.cols(), JSON.stringify(this.#groups)]
+    const [rows, cols, starts, evaluated] = [this.rows(), this.cols(), this.groupStarts(), this.#evaluated]
     this.#compile()
     this.#settle()
-    const same = sameList(rows, this.rows()) && this.cols() === cols && JSON.stringify(this.#groups) === groups
+    const stay = rows === this.rows() && String(starts) === String(this.groupStarts())
+    const same = stay && cols === this.cols() && evaluated === this.#evaluated
     this.#tell({ ...change, structure: change.structure || !same })
   }
 
@@ -267,14 +293,4 @@ export class ViewTable extends Table {
 
 function sameList(a: readonly string[], b: readonly string[]): boolean {
   return a === b || (a.length === b.length && a.every((id, at) => id === b[at]))
-}
-
-function optionIds(column: unknown): string[] {
-  const options = (column as { options?: unknown } | undefined)?.options
-  if (typeof options !== "object" || options === null) return []
-  return Object.entries(options)
-    .filter(([, option]) => typeof option === "object" && option !== null)
-    .map(([id, option]) => ({ id, order: String(fromDoc((option as { order?: unknown }).order) ?? "") }))
-    .sort(byOrder)
-    .map(({ id }) => id)
 }

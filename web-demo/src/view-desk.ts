@@ -1,0 +1,142 @@
+// Which view this window shows. The choice is a person's own and stands in the address; the views are everybody's.
+//
+// Without a view, filter and sort are this window's own until they are saved as one. In a view every change is written to
+// it, for everybody.
+
+import { EVERYTHING, isEverything, type Part, type Skipped, type View } from "./view"
+import type { StoredView, Views } from "./view-store"
+import type { ViewTable } from "./view-table"
+
+/** The part of the address that names a view. */
+export interface Address {
+  read(): string | null
+  write(view: string | null): void
+}
+
+export class ViewDesk {
+  /** What is shown without a view, or while the view of the address is not there (yet). */
+  #own: View = EVERYTHING
+  #chosen: string | null
+  /** The name of the chosen view when it was last there: what a message calls it. */
+  #lastName: string | null = null
+  #columns: Set<string>
+  #shown = ""
+  #listeners = new Set<() => void>()
+  #choices = new Set<() => void>()
+
+  constructor(
+    readonly table: ViewTable,
+    readonly views: Views,
+    private readonly address: Address,
+    private readonly gone: (name: string) => void,
+  ) {
+    this.#chosen = address.read()
+    this.#columns = new Set(table.allCols().map(({ id }) => id))
+    views.subscribe(() => this.#follow())
+    // Afterwards, for a change is being told right now.
+    table.subscribe(change => change.structure && !change.remote && queueMicrotask(() => this.#adopt()))
+    this.#show()
+  }
+
+  /** Calls back when another view is shown. */
+  chosen(listener: () => void): void {
+    this.#choices.add(listener)
+  }
+
+  subscribe(listener: () => void): void {
+    this.#listeners.add(listener)
+  }
+
+  /** The view shown, or null for all rows. */
+  get stored(): StoredView | null {
+    return this.views.find(this.#chosen)
+  }
+
+  get view(): View {
+    return this.stored?.view ?? this.#own
+  }
+
+  /** Something is filtered, sorted or hidden that is not kept in a view. */
+  get unsaved(): boolean {
+    return !this.stored && !isEverything(this.#own)
+  }
+
+  /** What of the view is not followed: not understood when read, or not possible in this table. */
+  get skipped(): Skipped[] {
+    return [...(this.stored?.skipped ?? []), ...this.table.skipped]
+  }
+
+  choose(id: string | null): void {
+    if (id !== this.#chosen) this.#own = EVERYTHING
+    this.#chosen = id
+    this.#lastName = this.stored?.name ?? null
+    this.address.write(id)
+    this.#show()
+    for (const listener of this.#choices) listener()
+  }
+
+  /** Changes one part of what is shown. */
+  edit<P extends Part>(part: P, value: View[P]): void {
+    const view = { ...this.view, [part]: value }
+    const { stored } = this
+    if (stored) this.views.setPart(stored.id, part, view)
+    else {
+      this.#own = view
+      this.#show()
+    }
+  }
+
+  /** Keeps what is shown as a view, and shows that. */
+  saveAs(name: string): void {
+    this.choose(this.views.create(name, this.view))
+  }
+
+  /** Takes back what is not kept in a view. */
+  clear(): void {
+    this.#own = EVERYTHING
+    this.#show()
+  }
+
+  /** A name for a new view that no other has. */
+  freeName(wanted: string): string {
+    const names = new Set(this.views.all().map(({ name }) => name))
+    let name = wanted
+    for (let n = 2; names.has(name); n++) name = `${wanted} ${n}`
+    return name
+  }
+
+  #follow(): void {
+    const { stored } = this
+    if (stored) this.#lastName = stored.name
+    else if (this.#lastName !== null) {
+      this.gone(this.#lastName)
+      return this.choose(null)
+    }
+    this.#show()
+  }
+
+  /** A column that is added in this window is meant to be seen, although the view lists its columns. */
+  #adopt(): void {
+    const all = this.table.allCols().map(({ id }) => id)
+    const added = all.filter(id => !this.#columns.has(id))
+    this.#columns = new Set(all)
+    const { columns } = this.view
+    if (!columns || added.length === 0) return
+    const shown = [...columns]
+    for (const id of added) {
+      if (shown.includes(id)) continue
+      const left = shown.indexOf(all[all.indexOf(id) - 1] ?? "")
+      shown.splice(left < 0 ? shown.length : left + 1, 0, id)
+    }
+    this.edit("columns", shown)
+  }
+
+  #show(): void {
+    const shown = JSON.stringify(this.view)
+    if (shown !== this.#shown) {
+      this.#shown = shown
+      this.table.setView(this.view)
+    }
+    for (const listener of this.#listeners) listener()
+  }
+}
