@@ -130,7 +130,8 @@ export class ViewBar {
     input.onblur = () => keep(input.value.trim())
     input.onkeydown = event => {
       event.stopPropagation()
-      if (event.key !== "Enter" && event.key !== "Escape") return
+      if (event.isComposing || (event.key !== "Enter" && event.key !== "Escape")) return
+      event.preventDefault() // the focus goes to the cells, and the key would be typed there
       keep(event.key === "Enter" ? input.value.trim() : "")
       this.done()
     }

@@ -31,10 +31,10 @@ export class ViewDesk {
     private readonly gone: (name: string) => void,
   ) {
     this.#chosen = address.read()
+    this.#lastName = this.stored?.name ?? null
     this.#columns = new Set(table.allCols().map(({ id }) => id))
     views.subscribe(() => this.#follow())
-    // Afterwards, for a change is being told right now.
-    table.subscribe(change => change.structure && !change.remote && queueMicrotask(() => this.#adopt()))
+    table.subscribe(({ structure, remote }) => structure && this.#adopt(!remote))
     this.#show()
   }
 
@@ -116,19 +116,20 @@ export class ViewDesk {
   }
 
   /** A column that is added in this window is meant to be seen, although the view lists its columns. */
-  #adopt(): void {
+  #adopt(here: boolean): void {
     const all = this.table.allCols().map(({ id }) => id)
     const added = all.filter(id => !this.#columns.has(id))
     this.#columns = new Set(all)
     const { columns } = this.view
-    if (!columns || added.length === 0) return
+    if (!here || !columns || added.length === 0) return
     const shown = [...columns]
     for (const id of added) {
       if (shown.includes(id)) continue
       const left = shown.indexOf(all[all.indexOf(id) - 1] ?? "")
       shown.splice(left < 0 ? shown.length : left + 1, 0, id)
     }
-    this.edit("columns", shown)
+    // Afterwards, for a change is being told right now.
+    queueMicrotask(() => this.edit("columns", shown))
   }
 
   #show(): void {

@@ -35,6 +35,7 @@ export class ViewTable extends Table {
   #selected: () => Range = () => ({ top: 0, bottom: -1, left: 0, right: -1 })
   #waiting = false
   #adding = false
+  #telling = false
   #watchers = new Set<(change: ModelChange) => void>()
 
   constructor(
@@ -194,7 +195,8 @@ export class ViewTable extends Table {
   }
 
   #release(): void {
-    if (this.#held.size === 0) return
+    // A selection that only follows its rows has not left them; a row just added is about to be selected.
+    if (this.#held.size === 0 || this.#telling) return
     const { top, bottom } = this.#selected()
     for (const row of this.#held.keys()) {
       const at = this.rowIndex(row)
@@ -287,7 +289,12 @@ export class ViewTable extends Table {
   }
 
   #tell(change: ModelChange): void {
-    for (const watcher of this.#watchers) watcher(change)
+    this.#telling = true
+    try {
+      for (const watcher of this.#watchers) watcher(change)
+    } finally {
+      this.#telling = false
+    }
   }
 }
 
