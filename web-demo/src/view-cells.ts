@@ -94,6 +94,7 @@ export interface SortKey {
   /** 0: a value, 1: what does not fit, 2: empty. */
   rank: 0 | 1 | 2
   number: number
+  /** Made such that its UTF-16 units compare as bytes of UTF-8 do. */
   text: string
   /** As written, where texts are equal but for their case. */
   raw: string
@@ -113,10 +114,10 @@ export function sortKey(column: ViewColumn, reading: Reading): SortKey {
     case "empty":
       return LAST
     case "mismatch":
-      return { ...LAST, rank: 1, text: mismatchText(reading.json) }
+      return { ...LAST, rank: 1, text: sortable(mismatchText(reading.json)) }
     case "text":
       if (column.kind === "select") return key(position(reading.text), "", "")
-      return key(0, reading.text.toLowerCase(), reading.text)
+      return key(0, sortable(reading.text.toLowerCase()), sortable(reading.text))
     case "number":
       return key(reading.number, "", "")
     case "checkbox":
@@ -124,31 +125,35 @@ export function sortKey(column: ViewColumn, reading: Reading): SortKey {
     case "date":
       return key(reading.start, reading.text, "")
     case "ids":
-      if (column.kind === "link") return { ...key(0, "", ""), list: reading.ids }
+      if (column.kind === "link") return { ...key(0, "", ""), list: reading.ids.map(sortable) }
       return { ...key(0, "", ""), list: reading.ids.map(position).sort((a, b) => a - b) }
   }
 }
 
 export function compareKeys(a: SortKey, b: SortKey, descending: boolean): number {
   if (a.rank !== b.rank) return a.rank - b.rank
-  const order = a.number - b.number || compareText(a.text, b.text) || compareText(a.raw, b.raw) || compareLists(a.list, b.list)
+  const order = a.number - b.number || plainly(a.text, b.text) || plainly(a.raw, b.raw) || compareLists(a.list, b.list)
   return descending ? -order : order
 }
 
-/** As bytes of UTF-8: characters beyond the first 65,536 come last, although their UTF-16 units do not. */
+const plainly = (a: number | string, b: number | string): number => (a < b ? -1 : a > b ? 1 : 0)
+
+/** As bytes of UTF-8, as the server compares. */
 export function compareText(a: string, b: string): number {
-  if (a === b) return 0
-  let at = 0
-  while (at < a.length && at < b.length && a.charCodeAt(at) === b.charCodeAt(at)) at++
-  if (at >= a.length || at >= b.length) return a.length - b.length
-  const weight = (unit: number) => (unit < 0xd800 ? unit : unit < 0xe000 ? unit + 0x2000 : unit - 0x800)
-  return weight(a.charCodeAt(at)) - weight(b.charCodeAt(at))
+  return plainly(sortable(a), sortable(b))
+}
+
+/** Characters beyond the first 65,536 come last as bytes, although their UTF-16 units do not: the units change places. */
+function sortable(text: string): string {
+  return text.replace(/[\ud800-\uffff]/g, unit => {
+    const code = unit.charCodeAt(0)
+    return String.fromCharCode(code < 0xe000 ? code + 0x2000 : code - 0x800)
+  })
 }
 
 function compareLists(a: readonly (number | string)[], b: readonly (number | string)[]): number {
   for (let at = 0; at < a.length && at < b.length; at++) {
-    const [x, y] = [a[at]!, b[at]!]
-    const order = typeof x === "number" && typeof y === "number" ? x - y : compareText(String(x), String(y))
+    const order = plainly(a[at]!, b[at]!)
     if (order !== 0) return order
   }
   return a.length - b.length

@@ -21,6 +21,7 @@ export interface Group {
 }
 
 interface Row {
+  id: string
   object: RowObject
   passes: boolean
   /** By the columns that are compared, see `#compared`. */
@@ -28,6 +29,11 @@ interface Row {
   /** Where it stands in the table. */
   at: number
 }
+
+const NO_CELLS: RowObject = {}
+
+/** Beyond this, reading all rows again and sorting what is nearly sorted is quicker than one change after the other. */
+const MAX_UPDATED = 50
 
 export class Evaluation {
   /** What of the view is not followed. */
@@ -38,14 +44,18 @@ export class Evaluation {
   readonly asked: Set<string>
   readonly group: readonly Sort[]
   #filter: Compiled
-  #keys: readonly Sort[]
+  /** What rows are sorted by: groups first. `cell` is a place in a row's cells. */
+  #keys: readonly { cell: number; descending: boolean }[]
   #aggregates: readonly (Aggregate | null)[]
   /** The columns that are sorted, grouped or summed. */
   #compared: ViewColumn[]
   #find: Map<string, ViewColumn>
   #rows = new Map<string, Row>()
-  /** The order before: what is nearly sorted is sorted quickly. */
-  #before: string[] = []
+  /** The rows that pass, in their order, and their ids. */
+  #order: Row[] = []
+  #ids: readonly string[] = []
+  /** The rows of the table when they were last arranged. */
+  #arranged: readonly string[] | null = null
 
   constructor(view: View, columns: readonly ViewColumn[]) {
     this.#find = new Map(columns.map(column => [column.id, column]))
@@ -59,9 +69,10 @@ export class Evaluation {
     this.group = view.group.filter(key => there("group", key.column))
     this.columns = view.columns ? view.columns.filter(id => there("columns", id)) : columns.map(column => column.id)
     this.#aggregates = view.aggregates.map(item => this.#followed(item))
-    this.#keys = [...this.group, ...sort]
-    const compared = [...this.#keys.map(key => key.column), ...this.#aggregates.flatMap(item => item?.column ?? [])]
+    const keys = [...this.group, ...sort]
+    const compared = [...keys.map(key => key.column), ...this.#aggregates.flatMap(item => item?.column ?? [])]
     this.#compared = columns.filter(column => compared.includes(column.id))
+    this.#keys = keys.map(({ column, descending }) => ({ cell: this.#position(column), descending }))
     this.asked = new Set([...compared, ...this.#filter.columns])
   }
 
@@ -86,45 +97,88 @@ export class Evaluation {
     return null
   }
 
-  /** The rows that pass, in their order. `table` are the live rows in document order. */
-  arrange(table: readonly string[], object: (row: string) => RowObject | undefined): readonly string[] {
+  /**
+   * The rows that pass, in their order; the very same list if nothing has come, gone or moved. `table` are the live rows
+   * in document order. `changed` are the only rows that may have changed since the last time; null: any may have.
+   */
+  arrange(table: readonly string[], object: (row: string) => RowObject | undefined, changed: ReadonlySet<string> | null): readonly string[] {
     if (this.asked.size === 0) return table
-    const before = this.#rows
-    this.#rows = new Map()
-    table.forEach((id, at) => {
-      const source = object(id) ?? {}
-      const known = before.get(id)
-      const row = known?.object === source ? known : this.#read(source)
-      row.at = at
-      this.#rows.set(id, row)
-    })
-    if (!this.filters && !this.sorts) return table
-    const passing = table.filter(id => this.#rows.get(id)!.passes)
-    return this.sorts ? this.#sort(passing) : passing
+    if (changed && changed.size <= MAX_UPDATED && this.#arranged === table) this.#update(changed, object)
+    else this.#readAll(table, object)
+    this.#arranged = table
+    return this.filters || this.sorts ? this.#ids : table
   }
 
-  #read(object: RowObject): Row {
-    const cell = (id: string) => readCell(this.#find.get(id)!, object[id])
+  #readAll(table: readonly string[], object: (row: string) => RowObject | undefined): void {
+    const before = this.#rows
+    this.#rows = new Map()
+    for (const [at, id] of table.entries()) {
+      const source = object(id) ?? NO_CELLS
+      const known = before.get(id)
+      const row = known?.object === source ? known : this.#read(id, source)
+      row.at = at
+      this.#rows.set(id, row)
+    }
+    if (!this.filters && !this.sorts) return
+    if (!this.sorts) return this.#keep([...this.#rows.values()].filter(row => row.passes))
+    // The order before comes first: what is nearly sorted is sorted quickly.
+    const known = this.#ids.map(id => this.#rows.get(id)).filter(row => row !== undefined)
+    const order = [...new Set([...known, ...this.#rows.values()])].filter(row => row.passes)
+    this.#keep(order.sort(this.#compare))
+  }
+
+  /** A few rows changed: each is taken out and put where it belongs now, unless it stands there already. */
+  #update(changed: ReadonlySet<string>, object: (row: string) => RowObject | undefined): void {
+    const moved = new Set<Row>()
+    const coming: Row[] = []
+    for (const id of changed) {
+      const known = this.#rows.get(id)
+      const source = object(id) ?? NO_CELLS
+      if (!known || known.object === source) continue
+      const row = { ...this.#read(id, source), at: known.at }
+      this.#rows.set(id, row)
+      if (!known.passes && !row.passes) continue
+      if (known.passes) moved.add(known)
+      if (row.passes) coming.push(row)
+    }
+    if ((!this.filters && !this.sorts) || moved.size + coming.length === 0) return
+    const order = this.#order.filter(row => !moved.has(row))
+    for (const row of coming) order.splice(this.#place(order, row), 0, row)
+    this.#keep(order)
+  }
+
+  #place(order: readonly Row[], row: Row): number {
+    let low = 0
+    let high = order.length
+    while (low < high) {
+      const middle = (low + high) >> 1
+      if (this.#compare(order[middle]!, row) < 0) low = middle + 1
+      else high = middle
+    }
+    return low
+  }
+
+  #keep(order: Row[]): void {
+    this.#order = order
+    const ids = order.map(({ id }) => id)
+    if (ids.length !== this.#ids.length || ids.some((id, at) => id !== this.#ids[at])) this.#ids = ids
+  }
+
+  #read(id: string, object: RowObject): Row {
+    const cell = (column: string) => readCell(this.#find.get(column)!, object[column])
     const cells = this.#compared.map(column => {
       const reading = cell(column.id)
       return { reading, key: sortKey(column, reading) }
     })
-    return { object, passes: this.#filter.tests.every(test => test(cell)), cells, at: 0 }
+    return { id, object, passes: this.#filter.tests.every(test => test(cell)), cells, at: 0 }
   }
 
-  #sort(passing: readonly string[]): readonly string[] {
-    const left = new Set(passing)
-    const known = this.#before.filter(id => left.delete(id))
-    const rows = [...known, ...left].map(id => ({ id, row: this.#rows.get(id)! }))
-    const keys = this.#keys.map(({ column, descending }) => ({ cell: this.#position(column), descending }))
-    rows.sort((a, b) => {
-      for (const { cell, descending } of keys) {
-        const order = compareKeys(a.row.cells[cell]!.key, b.row.cells[cell]!.key, descending)
-        if (order !== 0) return order
-      }
-      return a.row.at - b.row.at // equals stay as they stand in the table
-    })
-    return (this.#before = rows.map(({ id }) => id))
+  readonly #compare = (a: Row, b: Row): number => {
+    for (const { cell, descending } of this.#keys) {
+      const order = compareKeys(a.cells[cell]!.key, b.cells[cell]!.key, descending)
+      if (order !== 0) return order
+    }
+    return a.at - b.at // equals stay as they stand in the table
   }
 
   #position(column: string): number {
@@ -152,11 +206,11 @@ export class Evaluation {
 
   /** One for each aggregate of the view, null for one that is not followed. */
   totals(shown: readonly string[]): Json[] {
+    const asks = this.#aggregates.some(item => item?.column)
+    const rows = asks ? shown.map(id => this.#rows.get(id)).filter(row => row !== undefined) : []
     return this.#aggregates.map(item => {
       if (!item) return null
-      if (item.column === null) return shown.length
-      const at = this.#position(item.column)
-      return aggregate(item.op, shown.flatMap(id => this.#rows.get(id)?.cells[at] ?? []))
+      return item.column === null ? shown.length : aggregate(item.op, rows, this.#position(item.column))
     })
   }
 }

@@ -33,6 +33,8 @@ export class ViewTable extends Table {
   /** Rows that stay where they stand, each with the row it was put behind when it was added here ("" for the top). */
   #held = new Map<string, string | null>()
   #selected: () => Range = () => ({ top: 0, bottom: -1, left: 0, right: -1 })
+  /** The rows written since the view was last followed; null: any may be. */
+  #dirty: Set<string> | null = null
   #waiting = false
   #adding = false
   #telling = false
@@ -178,8 +180,10 @@ export class ViewTable extends Table {
     if (!this.#evaluation) return this.#tell(change)
     const asked = change.cells.some(({ column }) => this.#evaluation?.asked.has(column))
     if (asked) this.#hold(change)
+    for (const { row } of change.cells) this.#dirty?.add(row)
     // One's own rows come and go at once, also with a step taken back: what is done next counts on them. Others' may wait.
     const back = asked && change.cells.some(({ row }) => this.rowIndex(row) < 0)
+    if (change.structure) this.#dirty = null
     if ((change.structure || back) && !change.remote && !this.#adding) return this.#frame(change)
     if (asked || change.structure) this.#later()
     this.#tell({ ...change, structure: false })
@@ -233,6 +237,7 @@ export class ViewTable extends Table {
     if (evaluated === this.#evaluated) return
     this.#evaluated = evaluated
     this.#evaluation = new Evaluation(this.#view, columns)
+    this.#dirty = null
   }
 
   #settle(): void {
@@ -247,7 +252,8 @@ export class ViewTable extends Table {
     const object = (row: string) => blocks[blockOf(row)]?.[row] as RowObject | undefined
     const table = super.rows()
     for (const row of this.#held.keys()) if (super.rowIndex(row) < 0) this.#held.delete(row)
-    const arranged = evaluation.arrange(table, object)
+    const arranged = evaluation.arrange(table, object, this.#dirty)
+    this.#dirty = new Set()
     const shown = this.#held.size === 0 || arranged === table ? arranged : this.#keepHeld(arranged)
     if (!this.#shown || !sameList(this.#shown, shown)) {
       this.#shown = shown

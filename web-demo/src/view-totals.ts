@@ -8,26 +8,30 @@ export interface Cell {
   key: SortKey
 }
 
+export interface Summed {
+  readonly cells: readonly Cell[]
+}
+
 /**
- * The aggregate of some cells of one column: a number, a date for the least and greatest of dates, null where there is
+ * The aggregate of some cells of one column, those at `at` of their rows: a number, a date for the least and greatest of dates, null where there is
  * nothing to take it of. Empty cells and those that do not fit their column count as rows only.
  */
-export function aggregate(op: AggregateOp, cells: readonly Cell[]): Json {
+export function aggregate(op: AggregateOp, rows: readonly Summed[], at: number): Json {
   switch (op) {
     case "count":
-      return cells.length
+      return rows.length
     case "countFilled":
-      return cells.reduce((count, { reading }) => count + (reading.is === "empty" ? 0 : 1), 0)
+      return rows.reduce((count, { cells }) => count + (cells[at]!.reading.is === "empty" ? 0 : 1), 0)
     case "sum":
-      return add(cells).sum
+      return add(rows, at).sum
     case "average": {
-      const { sum, count } = add(cells)
+      const { sum, count } = add(rows, at)
       return count === 0 ? null : sum / count
     }
     case "min":
-      return extreme(cells, false)
+      return extreme(rows, at, false)
     case "max":
-      return extreme(cells, true)
+      return extreme(rows, at, true)
   }
 }
 
@@ -35,13 +39,14 @@ export function aggregate(op: AggregateOp, cells: readonly Cell[]): Json {
  * Whole numbers are added exactly, in large ones once they leave what a number holds; the others with the error carried
  * along (Neumaier), so that 0.1 ten times is 1.
  */
-function add(cells: readonly Cell[]): { sum: number; count: number } {
+function add(rows: readonly Summed[], at: number): { sum: number; count: number } {
   let large = 0n
   let whole = 0
   let total = 0
   let error = 0
   let count = 0
-  for (const { reading } of cells) {
+  for (const { cells } of rows) {
+    const { reading } = cells[at]!
     if (reading.is !== "number") continue
     const { number } = reading
     count++
@@ -62,9 +67,10 @@ function add(cells: readonly Cell[]): { sum: number; count: number } {
   return { sum: all + (total + error), count }
 }
 
-function extreme(cells: readonly Cell[], greatest: boolean): Json {
+function extreme(rows: readonly Summed[], at: number, greatest: boolean): Json {
   let best: Cell | null = null
-  for (const cell of cells) {
+  for (const { cells } of rows) {
+    const cell = cells[at]!
     if (cell.reading.is === "empty" || cell.reading.is === "mismatch") continue
     if (!best || compareKeys(cell.key, best.key, greatest) < 0) best = cell
   }
