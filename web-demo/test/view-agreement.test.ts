@@ -6,10 +6,11 @@ import { readFile } from "node:fs/promises"
 import { before, test } from "node:test"
 import { Automerge, initializeWasm, Repo, type DocHandle } from "@automerge/automerge-repo/slim"
 import type { TableDoc } from "../src/schema"
-import type { Json } from "../src/view"
+import { EVERYTHING, type Json } from "../src/view"
 import { fromDoc, toDoc } from "../src/view-json"
 import { readView } from "../src/view-read"
 import { ViewTable } from "../src/view-table"
+import { pick, random } from "./random"
 
 interface Fixture {
   tables: {
@@ -80,4 +81,37 @@ test("every view of the fixture shows what the server shows", () => {
     }
   }
   assert.ok(compared >= 240)
+})
+
+const SEED = 7
+const ROUNDS = 3
+
+test("followed edit by edit a view shows what it shows when it is evaluated anew", () => {
+  const next = random(SEED)
+  const shownOf = (table: ViewTable) => ({ rows: table.rows(), groups: table.groups, totals: table.totals })
+  for (const [number, table] of fixture.tables.entries()) {
+    const handle = open(table)
+    const waiting: (() => void)[] = []
+    const followed = new ViewTable(handle, () => "test", run => waiting.push(run))
+    const anew = new ViewTable(handle, () => "test", () => {})
+    for (const [at, { view }] of table.views.entries()) {
+      const read = readView(view)
+      followed.setView(read.view)
+      for (let round = 0; round < ROUNDS; round++) {
+        handle.change(doc => {
+          for (let edits = Math.floor(next() * 4); edits >= 0; edits--) {
+            const target = doc.blocks["b"]![pick(next, table.rows).id]!
+            const [column, encoded] = pick(next, Object.entries(pick(next, table.rows).cells))
+            if (next() < 0.1) delete target[column]
+            else target[column] = cell(encoded)
+            if (next() < 0.1) target.order = toDoc(`a${Math.floor(next() * 9)}`) as typeof target.order
+          }
+        })
+        waiting.splice(0).forEach(run => run())
+        anew.setView(EVERYTHING)
+        anew.setView(read.view)
+        assert.deepEqual(shownOf(followed), shownOf(anew), `seed ${SEED}, table ${number}, view ${at}, round ${round}: ${JSON.stringify(view)}`)
+      }
+    }
+  }
 })
