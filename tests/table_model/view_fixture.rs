@@ -113,7 +113,8 @@ fn the_fixture_says_what_the_evaluator_says() {
         let cases = table["views"].as_array().unwrap();
         assert_eq!(cases.len(), VIEWS);
         for (number, case) in cases.iter().enumerate() {
-            let found = answer(table, &case["view"]);
+            // Written and read once, as the fixture was: a long fraction may lose its last digit in the reading.
+            let found: Json = serde_json::from_str(&answer(table, &case["view"]).to_string()).unwrap();
             shown += found["rows"].as_array().unwrap().len();
             assert_eq!(
                 found, case["expected"],
