@@ -28,5 +28,7 @@ mod replica;
 mod values;
 #[path = "table_model/view_fixture.rs"]
 mod view_fixture;
+#[path = "table_model/view_random.rs"]
+mod view_random;
 #[path = "table_model/views.rs"]
 mod views;
