@@ -102,14 +102,14 @@ stories("views", ({ meet, server }) => {
     await ada.sees(0, 0, snowy[0][0])
     await grace.sees(0, 0, snowy[0][0])
     await adds(grace, "Precipitation (mm)", `Sum ${number.format(total(snowy))}`)
-    // Grace's row has moved with its row, and her view of the world with her.
     await ada.othersAre(1)
-    // All rows are still there for whoever wants them.
+    // All rows are still there for whoever wants them. The one that Grace goes to is not among those Ada is shown.
     await tab(grace, "All rows").click()
     await grace.rows(1461)
     assert.doesNotMatch(grace.page.url(), /view=/)
-    // Ada's cursor stands in a row that this window shows as well; Grace's at the top is hidden in Ada's view.
     await ada.othersAre(0)
+    await ada.page.locator("#faces [data-peer]").click()
+    await ada.page.getByText("They are in a row that this view does not show.").waitFor()
   })
 
   test("a link opens the view it names, and a deleted view is no wall", async t => {
@@ -126,6 +126,11 @@ stories("views", ({ meet, server }) => {
     await ada.rows(1461)
     await grace.rows(1461)
     assert.match(await grace.page.textContent("#toasts"), /“Fog” was deleted/)
+    // It can be brought back, and the link leads to it again.
+    await ada.page.getByRole("button", { name: "Bring it back" }).click()
+    await counts(ada, count)
+    await tab(grace, "Fog").click()
+    await counts(grace, count)
     assert.deepEqual(grace.errors, [])
   })
 

@@ -105,6 +105,7 @@ export class Grid {
       size: column.width,
       minSize: 48,
       sortable: false,
+      filter: false, // RevoGrid's own button for it does nothing here
       columnProperties: () => ({
         role: "columnheader",
         "aria-colindex": String(index + 1),

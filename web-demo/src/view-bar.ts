@@ -1,6 +1,7 @@
 // The bar above the grid: one tab for all rows and one for each view, and what the one shown filters, sorts and hides.
 
 import { icon } from "./icons"
+import { toast } from "./toast"
 import { MAX_GROUPS, MAX_ITEMS, type Filter } from "./view"
 import type { ViewDesk } from "./view-desk"
 import { el, openMenu, openPopup } from "./view-dom"
@@ -16,7 +17,9 @@ interface Form {
 }
 
 export class ViewBar {
-  #tabs = el("div", { className: "tabs", role: "tablist", ariaLabel: "Views" })
+  /** Only tabs; the buttons beside them are shown among them by their `order`. */
+  #list = el("div", { className: "tab-list", role: "tablist", ariaLabel: "Views" })
+  #tabs = el("div", { className: "tabs" }, this.#list)
   #tools = el("div", { className: "view-tools", role: "group", ariaLabel: "What is shown" })
   #drawn = ""
   #form: Form | null = null
@@ -28,7 +31,7 @@ export class ViewBar {
   ) {
     host.append(this.#tabs, this.#tools)
     this.#makeTools()
-    this.#tabs.addEventListener("keydown", event => this.#arrow(event))
+    this.#list.addEventListener("keydown", event => this.#arrow(event))
     desk.subscribe(() => this.draw())
     desk.table.subscribe(change => change.structure && this.draw())
     this.draw()
@@ -57,7 +60,7 @@ export class ViewBar {
   }
 
   #drawTabs(stored: StoredView | null): void {
-    const focused = this.#tabs.contains(document.activeElement)
+    const focused = this.#list.contains(document.activeElement)
     const tab = (id: string | null, name: string) => {
       const chosen = (stored?.id ?? null) === id
       const button = el("button", { type: "button", className: "tab", role: "tab", textContent: name || "Untitled", tabIndex: chosen ? 0 : -1 })
@@ -76,12 +79,17 @@ export class ViewBar {
     menu.onclick = () => stored && this.#openMenu(menu, stored)
     const add = el("button", { type: "button", className: "quiet small", ariaLabel: "New view", title: "New view", id: "new-view" }, icon("plus"))
     add.onclick = () => {
-      this.desk.saveAs(this.desk.freeName("View"))
+      this.desk.create(this.desk.freeName("View"))
       this.#rename()
     }
-    const tabs = this.desk.views.all().flatMap(({ id, name }) => (id === stored?.id ? [tab(id, name), menu] : [tab(id, name)]))
-    this.#tabs.replaceChildren(tab(null, "All rows"), ...tabs, add)
-    const chosen = this.#tabs.querySelector<HTMLElement>("[aria-selected=true]")
+    const all = this.desk.views.all()
+    const tabs = [tab(null, "All rows"), ...all.map(({ id, name }) => tab(id, name))]
+    tabs.forEach((button, at) => (button.style.order = String(2 * at)))
+    menu.style.order = String(2 * all.findIndex(({ id }) => id === stored?.id) + 3)
+    add.style.order = String(2 * tabs.length)
+    this.#list.replaceChildren(...tabs)
+    this.#tabs.replaceChildren(this.#list, ...(stored ? [menu] : []), add)
+    const chosen = this.#list.querySelector<HTMLElement>("[aria-selected=true]")
     if (focused) chosen?.focus()
     chosen?.scrollIntoView({ block: "nearest", inline: "nearest" })
   }
@@ -95,7 +103,8 @@ export class ViewBar {
     if (next !== undefined) this.desk.choose(next)
   }
 
-  #openMenu(anchor: HTMLElement, { id, name }: StoredView): void {
+  #openMenu(anchor: HTMLElement, view: StoredView): void {
+    const { id, name } = view
     const { views } = this.desk
     const at = views.all().findIndex(view => view.id === id)
     openMenu(anchor, `View ${name}`, [
@@ -103,20 +112,27 @@ export class ViewBar {
       { label: "Duplicate", run: () => this.desk.choose(views.duplicate(id, this.desk.freeName(name))) },
       { label: "Move left", run: () => views.move(id, -1), disabled: at === 0 },
       { label: "Move right", run: () => views.move(id, 1), disabled: at === views.all().length - 1 },
-      { label: "Delete", run: () => this.#remove(id) },
+      { label: "Delete", run: () => this.#remove(view) },
     ])
   }
 
-  #remove(id: string): void {
+  #remove({ id, name }: StoredView): void {
     this.desk.choose(null)
-    this.desk.views.remove(id)
+    const removed = this.desk.views.remove(id)
+    toast(`The view “${name || "Untitled"}” was deleted, for everybody.`, {
+      label: "Bring it back",
+      run: () => {
+        this.desk.views.restore(id, removed)
+        this.desk.choose(id)
+      },
+    })
     this.done()
   }
 
   /** The name is edited in its tab; Escape takes it back. */
   #rename(): void {
     const { stored } = this.desk
-    const tab = this.#tabs.querySelector<HTMLElement>("[aria-selected=true]")
+    const tab = this.#list.querySelector<HTMLElement>("[aria-selected=true]")
     if (!stored || !tab) return
     const input = el("input", { className: "tab-name", value: stored.name, ariaLabel: "Name of the view", maxLength: 200 })
     let kept = false
@@ -127,6 +143,7 @@ export class ViewBar {
       if (name !== "" && name !== stored.name) this.desk.views.rename(stored.id, name)
       this.draw()
     }
+    input.style.order = tab.style.order
     input.onblur = () => keep(input.value.trim())
     input.onkeydown = event => {
       event.stopPropagation()

@@ -91,6 +91,11 @@ export class ViewDesk {
     this.choose(this.views.create(name, this.view))
   }
 
+  /** Makes a view and shows it: of what is not kept in one yet, else of all rows. */
+  create(name: string): void {
+    this.choose(this.views.create(name, this.stored ? EVERYTHING : this.#own))
+  }
+
   /** Takes back what is not kept in a view. */
   clear(): void {
     this.#own = EVERYTHING

@@ -69,7 +69,8 @@ export function openPopup(anchor: HTMLElement, label: string, content: HTMLEleme
   }
   place()
   new ResizeObserver(place).observe(card)
-  ;(card.querySelector<HTMLElement>(FOCUSABLE) ?? card).focus()
+  const first = card.querySelector<HTMLElement>(".condition select") ?? card.querySelector<HTMLElement>(FOCUSABLE) ?? card
+  first.focus()
   return () => card.isConnected && card.hidePopover()
 }
 

@@ -65,8 +65,16 @@ export class Views {
     this.#edit(id, view => void (view.name = toDoc(name)))
   }
 
-  remove(id: string): void {
+  /** Removes a view and returns all that it was. */
+  remove(id: string): Json {
+    const raw = fromDoc(docs(this.handle.doc())[id])
     this.#change(views => void delete views[id])
+    return raw
+  }
+
+  /** Puts back what was removed, unless somebody else has. */
+  restore(id: string, raw: Json): void {
+    this.#change(views => void (views[id] ??= toDoc(raw) as Record<string, unknown>))
   }
 
   setPart(id: string, part: Part, view: View): void {

@@ -51,8 +51,10 @@ test("views are created, renamed, duplicated, moved and deleted", () => {
   views.move(copy, -1) // it stands first already
   assert.deepEqual(names(views), ["A 2", "A", "B"])
   views.rename(a, "First")
-  views.remove(copy)
+  const removed = views.remove(copy)
   assert.deepEqual(names(views), ["First", "B"])
+  views.restore(copy, removed)
+  assert.deepEqual([names(views), views.find(copy)?.view], [["A 2", "First", "B"], SORTED])
 })
 
 test("parts are written as the schema says: scalars, and no key for what says nothing", () => {
