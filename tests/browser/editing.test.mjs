@@ -60,12 +60,12 @@ stories("editing", ({ meet }) => {
     await ada.press("Shift+ArrowDown", "Shift+ArrowRight", "Shift+ArrowRight")
     assert.equal(await ada.copied(), "2012-01-02\t10.9\t10.6\n2012-01-03\t0.8\t11.7")
     // What a spreadsheet puts on the clipboard for a cell with a quote, a tab and a line break in it, there and back.
-    const odd = '"say ""hi""\tand\nleave"\tplain'
+    const odd = '"say ""hi""\tand\nleave"\tTRUE'
     await ada.goTo(10, WEATHER)
     await ada.paste(odd)
     await ada.goTo(10, WEATHER)
     await ada.press("Shift+ArrowRight")
-    assert.equal(await ada.copied(), '"say ""hi""\tand\nleave"\tFALSE'.replace("FALSE", "plain"))
+    assert.equal(await ada.copied(), odd)
     // Cut empties what it copied.
     await ada.goTo(12, 0)
     await ada.press("Control+x")

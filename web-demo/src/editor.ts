@@ -34,7 +34,10 @@ export class Editor {
       this.#composing = true
       this.#enter()
     })
-    element.addEventListener("compositionend", () => (this.#composing = false))
+    element.addEventListener("compositionend", () => {
+      this.#composing = false
+      if (this.#mode !== "idle") this.events.typed(element.value)
+    })
     element.addEventListener("input", () => {
       if (this.#enter()) this.events.typed(element.value)
     })
@@ -85,6 +88,12 @@ export class Editor {
     if (this.#mode === "type") this.#mode = "edit"
   }
 
+  /** Puts another text in the place of the whole one, the caret behind it. */
+  replace(text: string): void {
+    this.element.value = text
+    this.element.setSelectionRange(text.length, text.length)
+  }
+
   insert(text: string): void {
     this.element.setRangeText(text, this.element.selectionStart, this.element.selectionEnd, "end")
     this.events.typed(this.element.value)
@@ -93,7 +102,12 @@ export class Editor {
   placeAt({ row, col }: Spot, label: string, numeric: boolean): void {
     const box = this.grid.box({ top: row, bottom: row, left: col, right: col })
     const { style } = this.element
-    style.transform = `translate(${box.left}px, ${box.top}px)`
+    // A large field may reach out of what is to be seen of the grid, where it would be cut off: it moves up and left.
+    const [width, height] = this.element.classList.contains("long") ? [this.element.offsetWidth, this.element.offsetHeight] : [0, 0]
+    const view = this.grid.view()
+    const left = Math.max(Math.min(box.left, view.right - width - 4), Math.min(box.left, view.left))
+    const top = Math.max(Math.min(box.top, view.bottom - height - 4), Math.min(box.top, view.top))
+    style.transform = `translate(${width > 0 ? left : box.left}px, ${height > 0 ? top : box.top}px)`
     style.minWidth = `${box.width}px`
     style.minHeight = `${box.height}px`
     style.setProperty("--cell-width", `${box.width}px`)

@@ -6,13 +6,17 @@
 
 import { defineCustomElements } from "@revolist/revogrid/loader"
 import type { ColumnRegular, HyperFunc, VNode } from "@revolist/revogrid"
-import type { Model } from "./model"
+import { drawCell, lookOf } from "./cells"
+import { PATHS } from "./icons"
+import type { Column, Model } from "./model"
 import type { Range, Spot } from "./selection"
-import { show } from "./values"
 import { Lines } from "./lines"
 
 const ROW_HEIGHT = 30
 const ROW_NUMBER_WIDTH = 56
+const HEADER_HEIGHT = 32
+/** The column behind all others, which holds nothing but the + in its header. */
+const ADD_WIDTH = 44
 
 type Gridded = HTMLRevoGridElement
 
@@ -22,6 +26,8 @@ interface GridRow {
 
 /** The id of a line without a row, on which the heading of a group stands. */
 const HEADING = ""
+
+const isHeading = (model: unknown): boolean => (model as GridRow).id === HEADING
 
 /** Registers RevoGrid's elements. Before that, `revo-grid` is an unknown element without methods. */
 export async function defineGrid(): Promise<void> {
@@ -99,34 +105,33 @@ export class Grid {
     let left = 0
     this.#lefts = this.model.cols().map(column => (left += column.width) - column.width)
     this.#lefts.push(left)
-    this.element.columns = this.model.cols().map((column, index): ColumnRegular => ({
+    this.element.columns = [...this.model.cols().map((column, index) => this.#column(column, index)), addColumn()]
+    this.element.setAttribute("aria-colcount", String(this.model.cols().length))
+  }
+
+  #column(column: Column, index: number): ColumnRegular {
+    const value = (model: unknown) => this.model.get((model as GridRow).id, column.id)
+    const place = { "aria-colindex": String(index + 1) }
+    return {
       prop: column.id,
       name: column.name,
       size: column.width,
       minSize: 48,
       sortable: false,
-      filter: false, // RevoGrid's own button for it does nothing here
+      filter: false,
       columnProperties: () => ({
         role: "columnheader",
-        "aria-colindex": String(index + 1),
+        ...place,
         class: { [`kind-${column.kind}`]: true },
         title: `${column.name} (${column.kind})`,
       }),
+      columnTemplate: h => drawHeader(h, column),
       cellProperties: ({ model }) => {
-        const value = this.model.get((model as unknown as GridRow).id, column.id)
-        const odd = typeof value === "string" && (column.kind === "number" || column.kind === "checkbox")
-        return {
-          role: "gridcell",
-          "aria-colindex": String(index + 1),
-          class: { [`kind-${column.kind}`]: true, unfitting: odd, heading: (model as unknown as GridRow).id === HEADING },
-        }
+        if (isHeading(model)) return { class: { heading: true } }
+        return { role: "gridcell", ...place, ...lookOf(column, value(model)) }
       },
-      cellTemplate: (h, { model }) => {
-        const { id } = model as unknown as GridRow
-        return id === HEADING ? "" : drawCell(h, column.kind, this.model.get(id, column.id))
-      },
-    }))
-    this.element.setAttribute("aria-colcount", String(this.model.cols().length))
+      cellTemplate: (h, { model }) => (isHeading(model) ? "" : drawCell(h, column, value(model))),
+    }
   }
 
   setRows(): void {
@@ -178,6 +183,34 @@ export class Grid {
     else if (box.left + box.width > x.scrollLeft + x.clientWidth) x.scrollLeft = box.left + box.width - x.clientWidth
   }
 
+  /** Where the header of a column is in the window. */
+  headerBox(col: number): { left: number; top: number; width: number; height: number } {
+    const { left, width } = this.box({ top: 0, bottom: 0, left: col, right: col })
+    const origin = this.overlay.getBoundingClientRect()
+    return { left: origin.left + left, top: this.element.getBoundingClientRect().top, width, height: HEADER_HEIGHT }
+  }
+
+  /** The gap between columns that is nearest to a place in the window: 0 is before the first column. */
+  gapAt(clientX: number): number {
+    const x = clientX - this.overlay.getBoundingClientRect().left
+    return this.#lefts.reduce((best, left, i) => (Math.abs(left - x) < Math.abs(this.#lefts[best]! - x) ? i : best), 0)
+  }
+
+  /** Scrolls sideways while something is held near the edge. */
+  scrollAtEdge(clientX: number): void {
+    const area = this.#scrollX?.getBoundingClientRect()
+    if (!area || !this.#scrollX) return
+    if (clientX < area.left + 40) this.#scrollX.scrollLeft -= 16
+    else if (clientX > area.right - 40) this.#scrollX.scrollLeft += 16
+  }
+
+  /** The part of the cells that is to be seen, as `box` counts. */
+  view(): { left: number; top: number; right: number; bottom: number } {
+    const [x, y] = [this.#scrollX, this.#scrollY]
+    const [left, top] = [x?.scrollLeft ?? 0, y?.scrollTop ?? 0]
+    return { left, top, right: left + (x?.clientWidth ?? 0), bottom: top + (y?.clientHeight ?? 0) }
+  }
+
   visibleRows(): { first: number; last: number; page: number } {
     const top = this.#scrollY?.scrollTop ?? 0
     const height = this.#scrollY?.clientHeight ?? 0
@@ -194,9 +227,33 @@ export class Grid {
   }
 }
 
-function drawCell(h: HyperFunc<VNode>, kind: string, value: ReturnType<Model["get"]>): VNode | string {
-  if (kind === "checkbox" && typeof value !== "string") {
-    return h("span", { class: value === true ? "check on" : "check", "aria-label": value === true ? "checked" : "not checked" })
+function drawHeader(h: HyperFunc<VNode>, column: Column): VNode {
+  return h("span", { class: "head" }, [
+    sign(h, `kind-${column.kind}`),
+    h("span", { class: "name" }, column.name),
+    h("button", { class: "caret", type: "button", "aria-label": `Menu of column ${column.name}`, "aria-haspopup": "menu" }, [
+      sign(h, "caret"),
+    ]),
+  ])
+}
+
+function addColumn(): ColumnRegular {
+  const label = "Add a column, or bring back a deleted one"
+  return {
+    prop: "+",
+    size: ADD_WIDTH,
+    minSize: ADD_WIDTH,
+    maxSize: ADD_WIDTH,
+    sortable: false,
+    filter: false,
+    columnProperties: () => ({ class: { beyond: true } }),
+    columnTemplate: h =>
+      h("button", { class: "add-column", type: "button", title: label, "aria-label": label, "aria-haspopup": "menu" }, [sign(h, "add")]),
+    cellProperties: () => ({ class: { beyond: true }, "aria-hidden": "true" }),
+    cellTemplate: h => h("span", {}),
   }
-  return h("span", { class: "value" }, show(value))
+}
+
+function sign(h: HyperFunc<VNode>, name: string): VNode {
+  return h("svg", { viewBox: "0 0 18 18", class: "icon", "aria-hidden": "true" }, [h("path", { d: PATHS[name] ?? PATHS["kind-text"] })])
 }

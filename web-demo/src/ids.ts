@@ -26,3 +26,5 @@ export function blockOf(row: string): string {
   const dot = row.lastIndexOf(".")
   return dot < 0 ? "" : row.slice(0, dot)
 }
+
+export const newOptionId = (): string => `o${randomBase62()}`

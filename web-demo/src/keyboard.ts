@@ -17,6 +17,11 @@ export interface KeyActions {
   clear(): void
   /** Space in a checkbox cell. False: it is none, so the space is typed. */
   toggle(): boolean
+  /** What an open list or a text of many lines makes of a key. False leaves it to the browser; null: as in every cell. */
+  special(event: KeyboardEvent): boolean | null
+  /** Alt with an arrow up (1) or down (-1): one more or less, or the calendar or list of the cell. */
+  nudge(by: 1 | -1): boolean
+  columnMenu(): void
   undo(): void
   redo(): void
   fillDown(): void
@@ -54,6 +59,11 @@ export class Keyboard {
     const command = event.ctrlKey || event.metaKey
     const key = event.key
     if (ARROWS[key] && !event.altKey) return this.#arrow(ARROWS[key], command, event.shiftKey)
+    if (event.altKey && (key === "ArrowUp" || key === "ArrowDown")) return act.nudge(key === "ArrowUp" ? 1 : -1)
+    if (key === "ContextMenu" || (key === "F10" && event.shiftKey)) {
+      act.columnMenu()
+      return true
+    }
     if (command && !event.altKey) return this.#command(key.toLowerCase(), event.shiftKey)
     const last = act.lastSpot()
     const { active, end } = act.selection
@@ -151,6 +161,8 @@ export class Keyboard {
 
   #editing(event: KeyboardEvent): boolean {
     const { act } = this
+    const special = act.special(event)
+    if (special !== null) return special
     const arrow = ARROWS[event.key]
     if (arrow && act.mode() === "type" && !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey) {
       act.commit()

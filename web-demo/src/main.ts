@@ -2,8 +2,10 @@
 // them, one bond a function.
 
 import type { DocHandle } from "@automerge/automerge-repo/slim"
+import { Columns } from "./columns"
 import { connect, type Connection } from "./connect"
 import { defineGrid, Grid } from "./grid"
+import { Headers } from "./headers"
 import { Keyboard } from "./keyboard"
 import { keepPage } from "./offline"
 import { Overlay } from "./overlay"
@@ -12,10 +14,11 @@ import { askName, drawFaces } from "./people"
 import { rename, whoAmI, type Me } from "./person"
 import { watchPointer } from "./pointer"
 import { Presence } from "./presence"
+import { tellRefused } from "./refusal"
 import type { TableDoc } from "./schema"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
-import { addressInUrl, isTable, openTable } from "./start"
+import { addressInUrl, isTable, isTooNew, openTable } from "./start"
 import { StatusWatch } from "./status"
 import { startTheme } from "./theme"
 import { toast } from "./toast"
@@ -28,6 +31,8 @@ interface Parts {
   table: ViewTable
   selection: Selection
   sheet: Sheet
+  columns: Columns
+  headers: Headers
   grid: Grid
   overlay: Overlay
   typing: Typing
@@ -40,6 +45,7 @@ async function main(): Promise<void> {
   const [me, connection] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(connection.repo, showMissing)
   if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
+  if (isTooNew(handle)) throw new Error("This table is of a later version than this page knows. Reload the page to get it.")
   $("#missing").hidden = true
 
   const parts = assemble(handle, me)
@@ -55,9 +61,10 @@ async function main(): Promise<void> {
     drawUndo(parts.sheet)
     parts.typing.editor.focus()
   })
+  drawUndo(parts.sheet)
 
   await parts.grid.ready()
-  joinViews(parts.table, parts.selection, parts.grid, () => parts.typing.editor.focus())
+  joinViews(parts.table, parts.selection, parts.grid, parts.headers, () => parts.typing.editor.focus())
   parts.selection.select({ row: 0, col: 0 })
   parts.typing.editor.focus()
   if (me.invented) askName(me, name => parts.presence.rename(rename(parts.presence.user, name)))
@@ -70,10 +77,18 @@ function assemble(handle: DocHandle<TableDoc>, me: Me): Parts {
   const presence = new Presence(handle, me)
   const table = new ViewTable(handle, () => presence.user.name)
   const selection = new Selection(table)
-  const sheet = new Sheet(table, selection, new Undo(table))
+  const undoing = new Undo(table)
+  const columns = new Columns(table, undoing)
+  const sheet: Sheet = new Sheet(table, selection, undoing, (refused, deed) =>
+    tellRefused(refused, deed, { sheet, columns, correct: ({ row, column, text }) => typing.openAt(row, column.id, text) }),
+  )
   const grid = new Grid($("#grid"), table)
   const overlay = new Overlay(grid, table, selection)
-  return { table, selection, sheet, grid, overlay, typing: new Typing(sheet, grid, presence), presence }
+  const typing: Typing = new Typing(sheet, grid, presence, columns, column => headers.editOptions(column))
+  const focus = () => typing.editor.focus()
+  const headers: Headers = new Headers({ grid, table, selection, columns, focus, commit: () => typing.commit() })
+  undoing.subscribe(() => drawUndo(sheet))
+  return { table, selection, sheet, columns, headers, grid, overlay, typing, presence }
 }
 
 function joinSelection({ table, selection, sheet, grid, overlay, typing, presence }: Parts): void {
@@ -144,7 +159,7 @@ function undoable(sheet: Sheet, deed: () => void): () => void {
   }
 }
 
-function joinKeys({ table, selection, sheet, grid, typing }: Parts): void {
+function joinKeys({ table, selection, sheet, grid, typing, headers }: Parts): void {
   const { editor } = typing
   const keyboard = new Keyboard({
     selection,
@@ -164,6 +179,9 @@ function joinKeys({ table, selection, sheet, grid, typing }: Parts): void {
       drawUndo(sheet)
       return true
     },
+    special: event => typing.key(event),
+    nudge: by => typing.nudge(by),
+    columnMenu: () => headers.openForSelection(),
     undo: undoable(sheet, () => sheet.undo()),
     redo: undoable(sheet, () => sheet.redo()),
     fillDown: undoable(sheet, () => sheet.fillDown()),
@@ -186,11 +204,9 @@ function joinPointer({ table, selection, sheet, grid, typing }: Parts): void {
     openEditor: undoable(sheet, () => typing.open()),
     byFinger: finger => typing.editor.byFinger(finger),
     toggle: undoable(sheet, () => sheet.toggle()),
+    step: by => sheet.step(by),
+    openCalendar: () => typing.openCalendar(),
     lastSpot: () => lastSpot(table),
-  })
-  grid.element.addEventListener("aftercolumnresize", event => {
-    const resized = Object.values((event as CustomEvent).detail as Record<string, { prop: string; size: number }>)
-    for (const column of resized) table.setColumnWidth(column.prop, Math.round(column.size))
   })
 }
 

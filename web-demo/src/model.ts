@@ -1,5 +1,6 @@
 // The seam between the grid and the data: the grid knows this and nothing of Automerge, so either side can be replaced.
 
+import type { Option } from "./options"
 import type { Kind } from "./schema"
 import type { Value } from "./values"
 
@@ -8,6 +9,8 @@ export interface Column {
   name: string
   kind: Kind
   width: number
+  /** Of a select or multiselect, in their order. A column that was one before still has them. */
+  options: readonly Option[]
 }
 
 export interface Edit {

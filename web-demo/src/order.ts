@@ -30,9 +30,17 @@ export function placeAfter(sorted: readonly Placed[], after: number, count: numb
   let next = after + 1
   while (low !== null && sorted[next]?.order === low) next++
   const tied = sorted.slice(after + 1, next)
-  const keys = generateNKeysBetween(low, sorted[next]?.order ?? null, count + tied.length)
-  return {
-    keys: keys.slice(0, count),
-    rekeyed: tied.map((placed, i) => ({ id: placed.id, order: keys[count + i]! })),
+  try {
+    const keys = generateNKeysBetween(low, sorted[next]?.order ?? null, count + tied.length)
+    return {
+      keys: keys.slice(0, count),
+      rekeyed: tied.map((placed, i) => ({ id: placed.id, order: keys[count + i]! })),
+    }
+  } catch {
+    // A key beside the place is none (somebody left it out, or made it in another way), so there is none next to it:
+    // everything gets a new one.
+    const keys = generateNKeysBetween(null, null, sorted.length + count)
+    const others = sorted.map((placed, i) => ({ id: placed.id, order: keys[i <= after ? i : i + count]! }))
+    return { keys: keys.slice(after + 1, after + 1 + count), rekeyed: others }
   }
 }

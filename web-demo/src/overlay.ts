@@ -23,7 +23,7 @@ export class Overlay {
 
   drawSelection(): void {
     const { active, range, isSingle } = this.selection
-    const empty = this.model.rows().length === 0
+    const empty = this.model.rows().length === 0 || this.model.cols().length === 0
     this.#active.hidden = empty
     this.#range.hidden = isSingle || empty
     place(this.#active, this.grid.box(spotRange(active.row, active.col)))

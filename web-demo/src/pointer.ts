@@ -12,8 +12,14 @@ export interface PointerActions {
   /** A finger does not want the on-screen keyboard for merely selecting a cell. */
   byFinger(finger: boolean): void
   toggle(): void
+  /** The + (1) or − (-1) of a counter. */
+  step(by: 1 | -1): void
+  openCalendar(): void
   lastSpot(): Spot
 }
+
+/** What in a cell has a click of its own. */
+const TOOLS = ".check, .step, .calendar, .address"
 
 export function watchPointer(grid: Grid, act: PointerActions): void {
   const element: HTMLElement = grid.element
@@ -22,7 +28,7 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
   element.addEventListener("dblclick", event => {
     const target = event.target as HTMLElement
     if (target.closest(".editor") || !target.closest('revogr-data[type="rgRow"]')) return
-    if (!target.closest(".check")) act.openEditor()
+    if (!target.closest(TOOLS)) act.openEditor()
   })
   // A finger scrolls; only a tap selects, and a tap on the cell that was selected before it edits it. The browser makes
   // a mouse press out of a tap, so what was selected before must be looked up when the finger comes down.
@@ -38,12 +44,13 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
     true,
   )
   element.addEventListener("click", event => {
-    if (tapped.finger && tapped.again && inCells(event) && !(event.target as HTMLElement).closest(".check, .editor")) act.openEditor()
+    const tool = (event.target as HTMLElement).closest(`${TOOLS}, .editor`)
+    if (tapped.finger && tapped.again && inCells(event) && !tool) act.openEditor()
   })
 
   function press(event: MouseEvent): void {
     const target = event.target as HTMLElement
-    if (event.button !== 0 || target.closest(".editor") || target.closest(".resizable")) return
+    if (event.button !== 0 || target.closest(".editor, .resizable, .beyond, button")) return
     const header = target.closest("revogr-header")
     const rowNumbers = target.closest("revogr-row-headers")
     if (!header && !rowNumbers && !inCells(event)) return
@@ -64,6 +71,8 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
       if (event.shiftKey) act.selection.extendTo(spot)
       else act.selection.select(spot)
       if (target.closest(".check")) act.toggle()
+      else if (target.closest(".step")) act.step(target.closest(".up") ? 1 : -1)
+      else if (target.closest(".calendar")) return act.openCalendar()
       else drag(spot)
     }
     act.focus()

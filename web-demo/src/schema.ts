@@ -2,13 +2,17 @@
 
 import type { Automerge } from "@automerge/automerge-repo/slim"
 
-/** The kinds of column this page knows. Others are shown as text and never written. */
-export type Kind = "text" | "number" | "checkbox" | "date" | "select" | "multiselect" | "link" | "longtext" | "counter"
+export const SCHEMA_VERSION = 1
+
+export const KINDS = ["text", "longtext", "number", "counter", "checkbox", "date", "select", "multiselect", "link"] as const
+
+/** A column of a kind that is not among these is kept, shown as text and never written. */
+export type Kind = (typeof KINDS)[number]
 
 /** A string as Rust and this page write it (one scalar, last writer wins), or as a careless client does (a text object). */
 export type Str = Automerge.ImmutableString | string
 
-/** Who marked a row or column as deleted, and when (milliseconds since 1970). */
+/** Who marked a row or column as deleted, and when (milliseconds since 1970). Anything but `false` and `null` is a mark. */
 export interface DeletedMark {
   at: number
   by: Str
@@ -17,10 +21,20 @@ export interface DeletedMark {
 export interface ColumnDoc {
   name: Str
   kind: Str
+  /** A fractional index key, see order.ts. */
   order: Str
+  /** Pixels. */
   width?: number
+  /** Of a select or multiselect, by option id. */
+  options?: Record<string, OptionDoc>
   deleted?: DeletedMark
-  options?: Record<string, { name: Str }>
+}
+
+export interface OptionDoc {
+  name: Str
+  /** A CSS colour, or a name the front end knows (see options.ts). */
+  color?: Str
+  order: Str
 }
 
 export type RowDoc = { order: Str; deleted?: DeletedMark } & Record<string, unknown>
@@ -33,8 +47,44 @@ export interface TableDoc {
   title: Str
   columns: Record<string, ColumnDoc>
   blocks: Record<string, BlockDoc>
-  views?: Record<string, unknown>
+  views?: Record<string, ViewDoc>
+  /** What clean-up has removed: a row's id with the object id of its map, a column's with `true`. Front ends only read it. */
+  purged?: Record<string, Str | true>
 }
+
+/** Each key of a view is replaced as a whole. */
+export type ViewDoc = {
+  name: Str
+  order: Str
+  /** All of these must hold. */
+  filter?: FilterDoc[]
+  /** The first key counts most. */
+  sort?: SortDoc[]
+  /** The visible columns in their order; all columns if there is no key. */
+  columns?: Str[]
+  /** At most three; rows of equal values stand together. */
+  group?: SortDoc[]
+  aggregates?: AggregateDoc[]
+}
+
+export type FilterDoc = { and: FilterDoc[] } | { or: FilterDoc[] } | { column: Str; op: Str; value?: unknown }
+
+export interface SortDoc {
+  column: Str
+  descending?: boolean
+}
+
+/** `count` needs no column, the others do. */
+export interface AggregateDoc {
+  op: Str
+  column?: Str
+}
+
+/** The most options a column has, the most ids in one cell, the longest id of a link and the longest name, in bytes. */
+export const MAX_OPTIONS = 1000
+export const MAX_IDS = 1000
+export const MAX_LINK_BYTES = 256
+export const MAX_NAME_BYTES = 1024
 
 /** How many rows a block should hold. The binding copies the parent of every change, so a block bounds what one edit costs. */
 export const ROWS_PER_BLOCK = 128

@@ -1,18 +1,26 @@
 // What one can do with the table: edit, clear, paste, fill, add and delete rows, undo. Every deed here is one undo step.
 
 import { pasted, toTsv } from "./clipboard"
-import type { Edit } from "./model"
+import type { Column, Edit } from "./model"
 import type { Place } from "./presence"
 import type { Selection, Spot } from "./selection"
 import type { Table } from "./table"
 import type { Undo } from "./undo"
-import { isWritable, parse, show, type Value } from "./values"
+import { fits, isWritable, parse, same, show, type Value } from "./values"
+
+/** What was meant for a cell but is no value of its column. It is not written; whoever wrote it is told. */
+export interface Refused {
+  row: string
+  column: Column
+  text: string
+}
 
 export class Sheet {
   constructor(
     readonly table: Table,
     readonly selection: Selection,
     readonly undoing: Undo,
+    private readonly refuse: (refused: readonly Refused[], deed: "type" | "paste" | "fill") => void = () => {},
   ) {}
 
   value({ row, col }: Spot): Value {
@@ -35,8 +43,39 @@ export class Sheet {
 
   /** Writes what was typed into one cell, found by id: the row may have moved while the editor was open. */
   type(row: string, column: string, text: string): void {
-    const kind = this.table.cols()[this.table.columnIndex(column)]?.kind
-    if (kind) this.#apply([{ row, column, value: parse(kind, text) }])
+    const shape = this.table.column(column)
+    if (!shape || !isWritable(shape.kind)) return
+    // What was in the cell and does not fit is kept when it was only looked at.
+    if (show(this.table.get(row, column), shape) === text) return
+    const value = parse(shape.kind, text, shape.options)
+    if (value === undefined) this.refuse([{ row, column: shape, text }], "type")
+    else this.#apply([{ row, column, value }])
+  }
+
+  /** Writes values as they are, as one step. */
+  write(edits: readonly Edit[]): void {
+    this.#apply(edits)
+  }
+
+  /** Writes texts as if they were pasted into these cells. */
+  writeTexts(cells: readonly { row: string; column: string; text: string }[]): void {
+    const edits: Edit[] = []
+    for (const { row, column, text } of cells) {
+      const shape = this.table.column(column)
+      const value = shape && parse(shape.kind, text, shape.options)
+      if (value !== undefined) edits.push({ row, column, value })
+    }
+    this.#apply(edits)
+  }
+
+  /** Moves the active cell of a counter column by one. False: it is none. */
+  step(by: 1 | -1): boolean {
+    const column = this.table.cols()[this.selection.active.col]
+    const place = this.placeOf(this.selection.active)
+    if (column?.kind !== "counter" || !place) return false
+    const value = this.table.get(place.row, place.column)
+    if (value === null || fits(column, value)) this.#apply([{ ...place, value: Number(value ?? 0) + by }])
+    return true
   }
 
   clear(): void {
@@ -50,17 +89,19 @@ export class Sheet {
 
   fillDown(): void {
     const { top } = this.selection.range
-    this.#fill(({ row, col }) => (row === top ? undefined : this.value({ row: top, col })))
+    this.#fillFrom(({ row, col }) => (row === top ? undefined : { row: top, col }))
   }
 
   fillRight(): void {
     const { left } = this.selection.range
-    this.#fill(({ row, col }) => (col === left ? undefined : this.value({ row, col: left })))
+    this.#fillFrom(({ row, col }) => (col === left ? undefined : { row, col: left }))
   }
 
   copy(data: DataTransfer): void {
     const { rows, columns } = this.selection.ids()
-    data.setData("text/plain", toTsv(rows.map(row => columns.map(column => show(this.table.get(row, column))))))
+    const shapes = columns.map(column => this.table.column(column))
+    const text = (row: string, i: number) => show(this.table.get(row, columns[i]!), shapes[i])
+    data.setData("text/plain", toTsv(rows.map(row => columns.map((_, i) => text(row, i)))))
   }
 
   /**
@@ -79,17 +120,20 @@ export class Sheet {
     const missing = top + tall - this.table.rows().length
     const inserted = missing > 0 ? this.table.insertRows(this.table.rows().length - 1, missing) : []
     const edits: Edit[] = []
+    const refused: Refused[] = []
     for (let r = 0; r < tall; r++) {
       for (let c = 0; c < wide; c++) {
         const column = this.table.cols()[left + c]!
+        const row = this.table.rows()[top + r]!
         const text = block[r % height]![c % width] ?? ""
-        if (isWritable(column.kind)) {
-          edits.push({ row: this.table.rows()[top + r]!, column: column.id, value: parse(column.kind, text) })
-        }
+        const value = parse(column.kind, text, column.options)
+        if (value === undefined) refused.push({ row, column, text })
+        else if (isWritable(column.kind)) edits.push({ row, column: column.id, value })
       }
     }
     this.#apply(edits, inserted)
     this.selection.selectBlock({ row: top, col: left }, { row: top + tall - 1, col: left + wide - 1 }, "first")
+    if (refused.length > 0) this.refuse(refused, "paste")
   }
 
   /** Adds as many rows as are selected, below or above them, and selects the first. */
@@ -134,10 +178,26 @@ export class Sheet {
     this.#apply(edits)
   }
 
+  /** Fills with what another cell holds: of the same column as it is, of another as if it were pasted. */
+  #fillFrom(source: (spot: Spot) => Spot | undefined): void {
+    const refused: Refused[] = []
+    this.#fill(spot => {
+      const from = source(spot)
+      const [column, origin] = [this.table.cols()[spot.col], this.table.cols()[from?.col ?? -1]]
+      const place = this.placeOf(spot)
+      if (!from || !column || !origin || !place || !isWritable(column.kind)) return undefined
+      const value = this.value(from)
+      const filled = column === origin && fits(column, value) ? value : parse(column.kind, show(value, origin), column.options)
+      if (filled === undefined) refused.push({ row: place.row, column, text: show(value, origin) })
+      return filled
+    })
+    if (refused.length > 0) this.refuse(refused, "fill")
+  }
+
   #apply(edits: readonly Edit[], inserted: string[] = []): void {
     const cells = edits
       .map(edit => ({ ...edit, before: this.table.get(edit.row, edit.column), after: edit.value }))
-      .filter(cell => cell.before !== cell.after)
+      .filter(cell => !same(cell.before, cell.after))
     this.table.set(cells)
     this.undoing.record({ cells: cells.map(({ row, column, before, after }) => ({ row, column, before, after })), inserted })
   }

@@ -2,7 +2,7 @@
 
 import { isValidAutomergeUrl, type AutomergeUrl, type DocHandle, type Repo } from "@automerge/automerge-repo/slim"
 import { createSample } from "./sample"
-import type { TableDoc } from "./schema"
+import { SCHEMA_VERSION, type TableDoc } from "./schema"
 import { plain } from "./values"
 
 /** `#automerge:...`, and behind it `?view=v...` where one is chosen. */
@@ -50,6 +50,11 @@ export async function openTable(repo: Repo, waiting: (address: string) => void):
 export function isTable(handle: DocHandle<TableDoc>): boolean {
   const doc = handle.doc() as Partial<TableDoc> | undefined
   return plain(doc?.type) === "table" && typeof doc?.columns === "object" && typeof doc.blocks === "object"
+}
+
+/** What a later version wrote might be misread, and then damaged, by this one. */
+export function isTooNew(handle: DocHandle<TableDoc>): boolean {
+  return Number(handle.doc().schemaVersion) > SCHEMA_VERSION
 }
 
 async function find(repo: Repo, address: AutomergeUrl, waiting: (address: string) => void): Promise<DocHandle<TableDoc>> {

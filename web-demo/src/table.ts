@@ -1,18 +1,16 @@
 // The model over an Automerge document: reads through its patches, writes only the cells that changed.
 
 import type { Automerge, DocHandle, DocHandleChangePayload } from "@automerge/automerge-repo/slim"
+import { isMarked, lookUp, putPlain, readColumns, type ColumnEdit, type ColumnList, type DeletedColumn, type Plain } from "./columndoc"
 import { blockOf, newBlockId, newRowId } from "./ids"
 import type { Column, Edit, Model, ModelChange } from "./model"
 import { byOrder, placeAfter, type Placed } from "./order"
-import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, type Kind, type RowDoc, type TableDoc } from "./schema"
-import { plain, read, scalar, write, type Value } from "./values"
+import { putCell } from "./put"
+import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, type ColumnDoc, type RowDoc, type TableDoc } from "./schema"
+import { plain, read, scalar, type Value } from "./values"
 
-const DEFAULT_WIDTHS: Partial<Record<Kind, number>> = { number: 110, date: 120, checkbox: 96 }
-
-/** Wide enough for the kind and, roughly, for the name above it. */
-function defaultWidth(kind: Kind, name: string): number {
-  return Math.max(DEFAULT_WIDTHS[kind] ?? 160, Math.min(280, name.length * 8 + 28))
-}
+/** The heads of the document, as its handle tells them. */
+export type Version = ReturnType<DocHandle<TableDoc>["heads"]>
 
 /** Patches to these keys of a row or column move it or hide it; every other key is a cell. */
 const STRUCTURE_KEYS = new Set(["order", "deleted"])
@@ -20,7 +18,7 @@ const STRUCTURE_KEYS = new Set(["order", "deleted"])
 export class Table implements Model {
   #rows: string[] = []
   #rowIndex = new Map<string, number>()
-  #cols: Column[] = []
+  #columns: ColumnList = { placed: [], live: [], deleted: [] }
   #colIndex = new Map<string, number>()
   #listeners = new Set<(change: ModelChange) => void>()
   /** True while a change of our own runs: the handle emits its event inside `change`, and does not say whose it was. */
@@ -39,7 +37,30 @@ export class Table implements Model {
   }
 
   cols(): readonly Column[] {
-    return this.#cols
+    return this.#columns.live
+  }
+
+  /** A column by id, deleted or not: what was typed into it belongs there all the same. */
+  column(id: string): Column | undefined {
+    return this.#columns.live[this.#colIndex.get(id) ?? -1] ?? this.#columns.deleted.find(({ column }) => column.id === id)?.column
+  }
+
+  /** All live rows, also where only some of them are shown. */
+  allRows(): readonly string[] {
+    return this.#rows
+  }
+
+  isColumnDeleted(id: string): boolean {
+    return !this.#colIndex.has(id)
+  }
+
+  deletedColumns(): readonly DeletedColumn[] {
+    return this.#columns.deleted
+  }
+
+  /** The order keys of all columns, deleted ones among them: what is restored stands where it stood. */
+  placedColumns(): readonly Placed[] {
+    return this.#columns.placed
   }
 
   rowIndex(row: string): number {
@@ -63,17 +84,13 @@ export class Table implements Model {
     return () => this.#listeners.delete(listener)
   }
 
-  set(edits: readonly Edit[]): void {
+  /** With `at`, as somebody would who has seen nothing after that version: what others wrote since is merged with it. */
+  set(edits: readonly Edit[], at?: Version): void {
     for (let from = 0; from < edits.length; from += CELLS_PER_CHANGE) {
       const part = edits.slice(from, from + CELLS_PER_CHANGE)
       this.#change(doc => {
-        for (const { row, column, value } of part) {
-          const target = doc.blocks[blockOf(row)]?.[row]
-          if (!target) continue
-          if (value === null) delete target[column]
-          else target[column] = write(value)
-        }
-      })
+        for (const { row, column, value } of part) putCell(doc, row, column, value)
+      }, at)
     }
   }
 
@@ -81,10 +98,42 @@ export class Table implements Model {
     if (title !== this.title) this.#change(doc => void (doc.title = scalar(title)))
   }
 
-  setColumnWidth(column: string, width: number): void {
+  /** Adds a column, all of it in one change: of two people who make one of its maps later, one would lose theirs. */
+  insertColumn(id: string, column: ColumnDoc): void {
+    this.#change(doc => void (doc.columns[id] = column))
+  }
+
+  /** Marks columns, for the same reason as rows are. */
+  deleteColumns(columns: readonly string[]): void {
+    if (columns.length === 0) return
     this.#change(doc => {
-      const target = doc.columns[column]
-      if (target) target.width = width
+      for (const id of columns) {
+        const target = doc.columns[id]
+        if (target && !isMarked(target.deleted)) target.deleted = { at: Date.now(), by: scalar(this.author()) }
+      }
+    })
+  }
+
+  restoreColumns(columns: readonly string[]): void {
+    const marked = columns.filter(id => this.handle.doc().columns[id]?.deleted !== undefined)
+    if (marked.length > 0) this.#change(doc => marked.forEach(id => delete doc.columns[id]!.deleted))
+  }
+
+  columnProperty(column: string, path: readonly string[]): Plain {
+    return lookUp(this.handle.doc().columns?.[column], path)
+  }
+
+  /** Writes properties of columns, in one change. */
+  setColumnProperties(edits: readonly Pick<ColumnEdit, "column" | "path" | "after">[]): void {
+    if (edits.length === 0) return
+    this.#change(doc => {
+      for (const { column, path, after } of edits) {
+        const target = doc.columns[column]
+        if (!target) continue
+        putPlain(target, path, after)
+        const chosen = after === "select" || after === "multiselect"
+        if (path[0] === "kind" && chosen) target.options ??= {}
+      }
     })
   }
 
@@ -126,7 +175,7 @@ export class Table implements Model {
       this.#change(doc => {
         for (const row of rows.slice(from, from + step)) {
           const target = doc.blocks[blockOf(row)]?.[row]
-          if (target && !target.deleted) target.deleted = { at, by: scalar(this.author()) }
+          if (target && !isMarked(target.deleted)) target.deleted = { at, by: scalar(this.author()) }
         }
       })
     }
@@ -137,14 +186,14 @@ export class Table implements Model {
       this.#change(doc => {
         for (const row of rows.slice(from, from + CELLS_PER_CHANGE)) {
           const target = doc.blocks[blockOf(row)]?.[row]
-          if (target?.deleted) delete target.deleted
+          if (target && target.deleted !== undefined) delete target.deleted
         }
       })
     }
   }
 
   isDeleted(row: string): boolean {
-    return this.#row(row)?.deleted !== undefined
+    return isMarked(this.#row(row)?.deleted)
   }
 
   #row(row: string): RowDoc | undefined {
@@ -161,10 +210,11 @@ export class Table implements Model {
     })
   }
 
-  #change(edit: (doc: TableDoc) => void): void {
+  #change(edit: (doc: TableDoc) => void, at?: Version): void {
     this.#own = true
     try {
-      this.handle.change(edit as Automerge.ChangeFn<TableDoc>)
+      if (at) this.handle.changeAt(at, edit as Automerge.ChangeFn<TableDoc>)
+      else this.handle.change(edit as Automerge.ChangeFn<TableDoc>)
     } finally {
       this.#own = false
     }
@@ -177,7 +227,7 @@ export class Table implements Model {
     for (const { path } of patches) {
       const [root, block, row, key] = path
       if (root === "title") title = true
-      else if (root === "columns") structure = true
+      else if (root === "columns") structure = true // widths, names and options are told with it
       else if (root === "blocks" && block !== undefined) {
         if (row === undefined || key === undefined || STRUCTURE_KEYS.has(String(key))) structure = true
         else cells.set(`${row} ${key}`, { row: String(row), column: String(key) })
@@ -194,20 +244,12 @@ export class Table implements Model {
     for (const block of Object.values(doc.blocks ?? {})) {
       for (const [id, row] of Object.entries(block)) {
         // Whoever has the address may write anything into the document; what is no row is not shown.
-        if (typeof row === "object" && row !== null && !row.deleted) placed.push({ id, order: plain(row.order) })
+        if (typeof row === "object" && row !== null && !isMarked(row.deleted)) placed.push({ id, order: plain(row.order) })
       }
     }
     this.#rows = placed.sort(byOrder).map(row => row.id)
     this.#rowIndex = new Map(this.#rows.map((id, i) => [id, i]))
-    const columns = Object.entries(doc.columns ?? {}).filter(([, column]) => !column.deleted)
-    this.#cols = columns
-      .map(([id, column]) => ({ id, order: plain(column.order), column }))
-      .sort(byOrder)
-      .map(({ id, column }) => {
-        const kind = plain(column.kind) as Kind
-        const name = plain(column.name)
-        return { id, name, kind, width: column.width ?? defaultWidth(kind, name) }
-      })
-    this.#colIndex = new Map(this.#cols.map((column, i) => [column.id, i]))
+    this.#columns = readColumns(doc.columns)
+    this.#colIndex = new Map(this.#columns.live.map((column, i) => [column.id, i]))
   }
 }

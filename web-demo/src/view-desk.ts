@@ -86,6 +86,22 @@ export class ViewDesk {
     }
   }
 
+  /** Puts a column beside another in a view that lists its columns. False: all are shown, in the table's order. */
+  placeColumn(id: string, beside: { before: string } | { after: string } | "end"): boolean {
+    const { columns } = this.view
+    if (!columns) return false
+    const others = columns.filter(other => other !== id)
+    const next = beside === "end" ? -1 : "before" in beside ? others.indexOf(beside.before) : others.indexOf(beside.after) + 1
+    others.splice(next < 0 ? others.length : next, 0, id)
+    this.edit("columns", others)
+    return true
+  }
+
+  /** Hides a column in what is shown. */
+  hideColumn(id: string): void {
+    this.edit("columns", (this.view.columns ?? this.table.allCols().map(column => column.id)).filter(other => other !== id))
+  }
+
   /** Keeps what is shown as a view, and shows that. */
   saveAs(name: string): void {
     this.choose(this.views.create(name, this.view))
@@ -125,16 +141,14 @@ export class ViewDesk {
     const all = this.table.allCols().map(({ id }) => id)
     const added = all.filter(id => !this.#columns.has(id))
     this.#columns = new Set(all)
-    const { columns } = this.view
-    if (!here || !columns || added.length === 0) return
-    const shown = [...columns]
-    for (const id of added) {
-      if (shown.includes(id)) continue
-      const left = shown.indexOf(all[all.indexOf(id) - 1] ?? "")
-      shown.splice(left < 0 ? shown.length : left + 1, 0, id)
-    }
-    // Afterwards, for a change is being told right now.
-    queueMicrotask(() => this.edit("columns", shown))
+    if (!here || added.length === 0) return
+    // Afterwards, for a change is being told right now; whoever added it may have said meanwhile where it stands.
+    queueMicrotask(() => {
+      for (const id of added) {
+        const left = all[all.indexOf(id) - 1]
+        if (!this.view.columns?.includes(id)) this.placeColumn(id, left !== undefined && this.view.columns?.includes(left) ? { after: left } : "end")
+      }
+    })
   }
 
   #show(): void {

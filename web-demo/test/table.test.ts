@@ -1,62 +1,11 @@
 import assert from "node:assert/strict"
-import { readFile } from "node:fs/promises"
 import { before, test } from "node:test"
-import { Automerge, initializeWasm, Repo, type DocHandle } from "@automerge/automerge-repo/slim"
+import { Automerge } from "@automerge/automerge-repo/slim"
 import { blockOf } from "../src/ids"
-import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, type TableDoc } from "../src/schema"
-import { Table } from "../src/table"
-import { Undo } from "../src/undo"
-import { scalar } from "../src/values"
+import { CELLS_PER_CHANGE, ROWS_PER_BLOCK } from "../src/schema"
+import { copyOf, meet, newTable, startAutomerge, type } from "./desk"
 
-before(async () => {
-  const wasm = new URL("../../node_modules/@automerge/automerge/dist/automerge.wasm", import.meta.url)
-  await initializeWasm(await readFile(wasm))
-})
-
-interface Person {
-  handle: DocHandle<TableDoc>
-  table: Table
-  undo: Undo
-}
-
-function sit(handle: DocHandle<TableDoc>): Person {
-  const table = new Table(handle, () => "test")
-  return { handle, table, undo: new Undo(table) }
-}
-
-function newTable(rows: number): Person {
-  const handle = new Repo().create<TableDoc>()
-  handle.change(doc => {
-    Object.assign(doc, { type: scalar("table"), schemaVersion: 1, title: scalar("T"), blocks: {} })
-    doc.columns = {
-      ca: { name: scalar("A"), kind: scalar("text"), order: scalar("a0") },
-      cb: { name: scalar("B"), kind: scalar("number"), order: scalar("a1") },
-    }
-  })
-  const person = sit(handle)
-  person.table.insertRows(-1, rows)
-  return person
-}
-
-/** The same table at another desk. */
-function copyOf(person: Person): Person {
-  return sit(new Repo().import<TableDoc>(Automerge.save(person.handle.doc())))
-}
-
-/** Both see what the other did. */
-function meet(a: Person, b: Person): void {
-  const [docA, docB] = [Automerge.clone(a.handle.doc()), Automerge.clone(b.handle.doc())]
-  a.handle.update(doc => Automerge.merge(doc, docB))
-  b.handle.update(doc => Automerge.merge(doc, docA))
-  assert.deepEqual(a.table.rows(), b.table.rows())
-}
-
-/** Types into a cell as the page does: one change, one undo step. */
-function type(person: Person, row: string, value: string | null, column = "ca"): void {
-  const before = person.table.get(row, column)
-  person.table.set([{ row, column, value }])
-  person.undo.record({ cells: [{ row, column, before, after: value }] })
-}
+before(startAutomerge)
 
 test("rows live in blocks of at most 128, under names that say which", () => {
   const { handle, table } = newTable(300)
