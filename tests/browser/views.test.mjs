@@ -199,7 +199,7 @@ stories("views", ({ meet, server }) => {
     const [ada, grace] = await meet(t, ["Ada", "Grace"])
     await open(ada, "Group")
     await ada.page.getByRole("button", { name: "Add a column to group by" }).click()
-    await ada.page.getByLabel("Column").selectOption({ label: "Weather" })
+    await ada.page.getByRole("group", { name: "1. key" }).getByLabel("Column").selectOption({ label: "Weather" })
     await ada.press("Escape")
     await sum(ada, "Precipitation (mm)", "Max")
     await saveAs(ada, "By weather")
