@@ -44,10 +44,10 @@ function joinHeaders(headers: Headers, desk: ViewDesk): void {
       desk.edit("sort", [{ column, descending }, ...desk.view.sort.filter(key => key.column !== column)])
     const group = [{ column, descending: false }, ...desk.view.group.filter(key => key.column !== column)].slice(0, MAX_GROUPS)
     return [
-      { label: `Sort ${up}`, run: first(false) },
-      { label: `Sort ${down}`, run: first(true) },
-      { label: "Group by this column", run: () => desk.edit("group", group) },
-      { label: "Hide column", run: () => desk.hideColumn(column) },
+      { label: `Sort ${up}`, icon: "sort", run: first(false) },
+      { label: `Sort ${down}`, icon: "sort", run: first(true) },
+      { label: "Group by this column", icon: "group", run: () => desk.edit("group", group) },
+      { label: "Hide column", icon: "columns", run: () => desk.hideColumn(column) },
     ]
   })
 }
