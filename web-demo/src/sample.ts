@@ -31,6 +31,7 @@ export async function createSample(repo: Repo): Promise<DocHandle<TableDoc>> {
     doc.title = scalar(source?.title ?? "Table")
     doc.columns = {}
     doc.blocks = {}
+    doc.views = {}
     ids.forEach((id, i) => {
       const column: ColumnDoc = { name: scalar(header[i]!), kind: scalar(kinds[i]!), order: scalar(columnKeys[i]!) }
       doc.columns[id] = column

@@ -5,23 +5,40 @@ import { createSample } from "./sample"
 import { SCHEMA_VERSION, type TableDoc } from "./schema"
 import { plain } from "./values"
 
-export function addressInUrl(): AutomergeUrl | null {
-  const hash = decodeURIComponent(location.hash.slice(1))
-  return isValidAutomergeUrl(hash) ? hash : null
+/** `#automerge:...`, and behind it `?view=v...` where one is chosen. */
+function hash(): { address: string; view: string | null } {
+  const [address = "", query = ""] = decodeURIComponent(location.hash.slice(1)).split("?")
+  return { address, view: new URLSearchParams(query).get("view") }
 }
 
-/** The link to hand on; it carries the document and leaves out who we are. */
+export function addressInUrl(): AutomergeUrl | null {
+  const { address } = hash()
+  return isValidAutomergeUrl(address) ? address : null
+}
+
+export function viewInUrl(): string | null {
+  return hash().view
+}
+
+export function writeViewInUrl(view: string | null): void {
+  const suffix = view === null ? "" : `?view=${encodeURIComponent(view)}`
+  history.replaceState(null, "", `#${hash().address}${suffix}`)
+}
+
+/** The link to hand on; it carries the document and the view shown, and leaves out who we are. */
 export function shareLink(address: string): string {
-  return `${location.origin}${location.pathname}#${address}`
+  const view = viewInUrl()
+  return `${location.origin}${location.pathname}#${address}${view === null ? "" : `?view=${encodeURIComponent(view)}`}`
 }
 
 /**
  * Opens the table. `waiting` is called when it is nowhere to be found for now; the one who has it may come later.
  */
 export async function openTable(repo: Repo, waiting: (address: string) => void): Promise<DocHandle<TableDoc>> {
-  const address = addressInUrl() ?? (await welcome())
+  const given = addressInUrl()
+  const address = given ?? (await welcome())
   if (address) {
-    history.replaceState(null, "", `#${address}`)
+    if (!given) history.replaceState(null, "", `#${address}`)
     return find(repo, address, waiting)
   }
   const handle = await createSample(repo)
