@@ -11,6 +11,9 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+#[path = "rest/tombstones.rs"]
+mod tombstones;
+
 const LIMIT: std::time::Duration = std::time::Duration::from_secs(20);
 
 struct Answer {
@@ -188,6 +191,6 @@ async fn the_description_names_every_route() {
     let server = start(&MemoryEngine::default()).await;
     let description = ask(&server, "GET", "/v1/openapi.json", "", "").await.json();
     let paths: Vec<&String> = description["paths"].as_object().unwrap().keys().collect();
-    assert_eq!(paths.len(), 4, "{paths:?}");
+    assert_eq!(paths.len(), 5, "{paths:?}");
     assert_eq!(description["openapi"].as_str().unwrap().split('.').next(), Some("3"));
 }

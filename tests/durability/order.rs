@@ -26,6 +26,7 @@ fn addresses_of(document: &DocumentId) -> Vec<String> {
         format!("/v1/documents/{document}"),
         format!("/v1/documents/{document}/bytes"),
         "/v1/documents".into(),
+        "/v1/documents?deleted=true".into(),
         "/v1/welcome".into(),
         "/metrics".into(),
         "/readyz".into(),
