@@ -45,6 +45,7 @@ impl Stored {
             let append = Append {
                 document: id.clone(),
                 changes: stored.collect(),
+                notes: Vec::new(),
                 flushed: Box::new(|result| result.expect("nothing fails in memory")),
             };
             let place = loop {

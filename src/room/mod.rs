@@ -12,6 +12,7 @@ mod notes;
 pub mod room;
 pub mod rooms;
 mod run;
+mod seen;
 mod sleep;
 
 pub use commit::{Commit, Writer};
@@ -20,6 +21,7 @@ pub use edit::{EditError, Edited};
 pub use fate::NotTurned;
 pub use keys::{KeyRefusal, Keyed, Once, RecallError};
 pub use notes::Deletion;
-pub use room::{Room, RoomLimits, Seen};
+pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
+pub use seen::Seen;
 pub use sleep::Waking;
