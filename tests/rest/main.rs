@@ -2,8 +2,11 @@
 
 mod ask;
 mod bases;
+mod described;
 mod documents;
 mod presence;
+mod tables;
+mod tombstones;
 
 use roundtable::store::memory::MemoryEngine;
 

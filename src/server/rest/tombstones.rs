@@ -14,6 +14,7 @@ use super::super::Server;
 use super::answer::{Answer, Answered};
 use super::asked::Asked;
 use super::desk::{PATIENCE, off_runtime};
+use super::documents::parse;
 use super::params::At;
 use super::problem::{Code, Problem};
 use super::write::writer;
@@ -36,7 +37,12 @@ pub(super) async fn delete(
     At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    turn(&server, &document, &asked, Room::delete).await
+    let id = parse(&document)?;
+    if id == server.directory_id() {
+        let why = "this document holds the names of all tables; archive bases instead";
+        return Err(Problem::new(Code::Conflict, why));
+    }
+    turn(&server, id, &asked, Room::delete).await
 }
 
 /// Takes a deletion back: the document is there again, with everything it had. One that is not deleted stays as it is.
@@ -53,14 +59,13 @@ pub(super) async fn restore(
     At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    turn(&server, &document, &asked, Room::restore).await
+    turn(&server, parse(&document)?, &asked, Room::restore).await
 }
 
 /// [`Room::delete`] or [`Room::restore`].
 type Turn = fn(&Arc<Room>, Place, &Writer, Instant, Option<(&Keyed, Bytes)>) -> Result<Once<()>, EditError<NotTurned>>;
 
-async fn turn(server: &Server, document: &str, asked: &Asked, turn: Turn) -> Result<Response, Problem> {
-    let id = DocumentId::parse_address(document).map_err(|error| Problem::new(Code::BadId, error.to_string()))?;
+async fn turn(server: &Server, id: DocumentId, asked: &Asked, turn: Turn) -> Result<Response, Problem> {
     let room = server.room_awake(&id).await?;
     let (place, turning) = (server.place(0).await?, room.clone());
     let (keyed, answer) = (asked.keyed(), Answer::done().at(&room.durable_heads()));

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::ask::{Table, ask, people, start};
+use crate::ask::{ask, start};
+use crate::tables::stage::{Table, people};
 use roundtable::id::DocumentId;
 use roundtable::store::memory::{MemoryEngine, Survives};
 

@@ -4,7 +4,8 @@ use roundtable::store::memory::{MemoryEngine, Survives};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ask::{Answer, Table, ask, start};
+use crate::ask::{Answer, ask, start};
+use crate::tables::stage::Table;
 
 fn key(name: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
