@@ -15,12 +15,12 @@ use super::super::super::Server;
 use super::super::answer::Answer;
 use super::super::answer::Versioned;
 use super::super::asked::Asked;
+use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
 use super::super::names::Place;
-use super::super::params::At;
-use super::super::params::{ReadHeaders, WriteHeaders};
+use super::super::params::{At, PreferHeader, ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
-use super::super::responses::{ReadingTable, WritingTable};
+use super::super::responses::{Begun, ReadingTable, WritingTable};
 use super::super::write::Refused;
 use super::heavy::{Heavy, bulk};
 use super::rows::NewRows;
@@ -63,6 +63,15 @@ pub(super) struct MadeTable {
     rows: NewRows,
 }
 
+/// What is answered to a new table.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the two answers")]
+enum Made {
+    Table(Versioned<MadeTable>),
+    Bulk(Done),
+}
+
 /// A table without its rows.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -84,10 +93,12 @@ pub(super) struct TablePatch {
     title: Option<String>,
 }
 
-/// Makes a table, with columns and rows, in one change.
-#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(WriteHeaders), request_body = NewTable,
+/// Makes a table, with columns and rows, in one change; more than 500 cells are a bulk write: see `batch`.
+#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(WriteHeaders, PreferHeader), request_body = NewTable,
     responses(
-        (status = 201, body = inline(Versioned<MadeTable>), headers(("ETag" = String), ("Location" = String))), WritingTable))]
+        (status = 201, description = "the table is made; one of more than 500 cells tells its size instead of columns and rows",
+            body = inline(Made), headers(("ETag" = String), ("Location" = String))),
+        Begun, WritingTable))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
     let mut new: NewTable = asked.json()?;
     let place = Place::of(new.base.take(), new.name.take())?;
