@@ -15,7 +15,7 @@ use super::answer::{Answer, Answered};
 use super::asked::Asked;
 use super::desk::{PATIENCE, off_runtime};
 use super::documents::parse;
-use super::params::At;
+use super::params::{At, KeyHeader};
 use super::problem::{Code, Problem};
 use super::write::writer;
 use crate::id::DocumentId;
@@ -24,7 +24,7 @@ use crate::store::{Place, Tombstone};
 
 /// Deletes the document. It keeps its content and can be restored.
 #[utoipa::path(delete, path = "/v1/documents/{document}", tag = "documents",
-    params(("document" = String, Path, description = "a document id or its automerge: address")),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 204, description = "the tombstone is on disk"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -47,7 +47,7 @@ pub(super) async fn delete(
 
 /// Takes a deletion back: the document is there again, with everything it had. One that is not deleted stays as it is.
 #[utoipa::path(post, path = "/v1/documents/{document}/restore", tag = "documents",
-    params(("document" = String, Path, description = "a document id or its automerge: address")),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 204, description = "the document is there, and that is on disk"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),

@@ -111,7 +111,7 @@ impl Table {
     /// How many changes the document is made of.
     pub async fn changes(&self) -> usize {
         let bytes = ask(&self.server, "GET", &format!("/v1/documents/{}/bytes", self.id), "", "").await;
-        let mut document = automerge::Automerge::load(&bytes.is(200).body).unwrap();
+        let document = automerge::Automerge::load(&bytes.is(200).body).unwrap();
         document.get_changes(&[]).len()
     }
 }
