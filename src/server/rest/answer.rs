@@ -123,7 +123,7 @@ impl IntoResponse for Answered {
 }
 
 /// Says that a request was done before, and that this is the answer of then.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::server) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[cfg(test)]
 mod tests {
