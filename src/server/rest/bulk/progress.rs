@@ -1,10 +1,11 @@
 //! How far bulk writes are: those under way, for everybody who waits for one or asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
@@ -62,12 +63,28 @@ impl Kept {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
+
+    /// How many slices are passed over. Another version of this program may cut the same request into others, and what
+    /// they hold cannot be told any more.
+    pub fn goes_on(&self, work: &Work) -> Result<usize, Problem> {
+        match (self.bulk.slices, self.bulk.cells) == (work.slices, work.cells) {
+            true => Ok(self.bulk.done),
+            false => Err(Problem::new(
+                Code::Conflict,
+                format!(
+                    "{} of {} parts of this write are done, and it would be cut into {} now: it cannot go on",
+                    self.bulk.done, self.bulk.slices, work.slices
+                ),
+            )),
+        }
+    }
 }
 
 impl Progress {
     /// What is told of a bulk write that is not under way: it has stopped where it was recorded last, or it was done.
     pub fn told(bytes: &[u8]) -> Self {
         match Kept::decode(bytes) {
+            Some(kept) if kept.bulk.state == State::Failed => kept.bulk,
             Some(kept) => Self {
                 state: State::Stopped,
                 ..kept.bulk
@@ -105,7 +122,8 @@ pub(in crate::server::rest) struct Running {
 
 impl Running {
     pub fn address(&self) -> String {
-        format!("/v1/tables/{}/bulk/{}", self.document, self.key)
+        let key = utf8_percent_encode(self.key.as_str(), NON_ALPHANUMERIC);
+        format!("/v1/tables/{}/bulk/{key}", self.document)
     }
 
     /// The progress now, and whenever it changes.
@@ -144,11 +162,23 @@ impl Running {
     }
 }
 
+/// How many bulk writes that have ended are remembered: one that failed before its first slice is recorded nowhere else.
+const ENDED: usize = 64;
+
 /// The bulk writes under way.
 pub(in crate::server) struct Bulks {
     most: usize,
     /// A leaf.
-    running: Mutex<HashMap<(DocumentId, KeyId), Arc<Running>>>,
+    list: Mutex<List>,
+    /// How many are under way.
+    count: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct List {
+    running: HashMap<(DocumentId, KeyId), Arc<Running>>,
+    /// The newest last.
+    ended: VecDeque<Arc<Running>>,
 }
 
 /// What became of the wish to begin one.
@@ -161,18 +191,35 @@ impl Bulks {
     pub fn new(most: usize) -> Self {
         Self {
             most,
-            running: Mutex::default(),
+            list: Mutex::default(),
+            count: watch::Sender::new(0),
         }
+    }
+
+    /// Waits until none is under way.
+    pub async fn ended_all(&self) {
+        let mut count = self.count.subscribe();
+        let _none = count.wait_for(|count| *count == 0).await;
     }
 
     /// The one with this key, which must be the same request.
     pub(super) fn find(&self, document: &DocumentId, keyed: &Keyed) -> Result<Option<Arc<Running>>, Problem> {
-        same(self.named(document, &keyed.key), keyed)
+        same(
+            self.list().running.get(&(document.clone(), keyed.key.id())).cloned(),
+            keyed,
+        )
     }
 
-    /// The one with this key, whatever it was asked to do.
+    /// The one with this key, under way or ended lately, whatever it was asked to do.
     pub(super) fn named(&self, document: &DocumentId, key: &Key) -> Option<Arc<Running>> {
-        self.running().get(&(document.clone(), key.id())).cloned()
+        let list = self.list();
+        let ended = || {
+            list.ended
+                .iter()
+                .rev()
+                .find(|ended| ended.document == *document && ended.key == *key)
+        };
+        list.running.get(&(document.clone(), key.id())).or_else(ended).cloned()
     }
 
     pub(super) fn start(
@@ -183,7 +230,7 @@ impl Bulks {
         done: usize,
         is_new: bool,
     ) -> Result<Start, Problem> {
-        let mut running = self.running();
+        let running = &mut self.list().running;
         let name = (document.clone(), keyed.key.id());
         if let Some(other) = same(running.get(&name).cloned(), keyed)? {
             return Ok(Start::UnderWay(other));
@@ -210,15 +257,23 @@ impl Bulks {
             outcome: Mutex::default(),
         });
         running.insert(name, begun.clone());
+        self.count.send_replace(running.len());
         Ok(Start::Begun(begun))
     }
 
     pub(super) fn ended(&self, running: &Running) {
-        self.running().remove(&(running.document.clone(), running.key.id()));
+        let mut list = self.list();
+        if let Some(ended) = list.running.remove(&(running.document.clone(), running.key.id())) {
+            list.ended.push_back(ended);
+            if list.ended.len() > ENDED {
+                list.ended.pop_front();
+            }
+        }
+        self.count.send_replace(list.running.len());
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<(DocumentId, KeyId), Arc<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
