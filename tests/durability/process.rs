@@ -51,6 +51,15 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// As [`start`](Self::start), where another server was before.
+    pub fn start_at(address: SocketAddr, data: &Path) -> Self {
+        let mut arguments = serve_arguments(data, &[]);
+        arguments[2] = address.to_string();
+        let mut command = roundtable();
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
     /// Runs a command that becomes the server, and waits until it says where it is.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -92,6 +101,10 @@ impl Server {
 
     pub fn sync_url(&self) -> String {
         format!("ws://{}/sync", self.address)
+    }
+
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub fn id(&self) -> u32 {
@@ -142,11 +155,21 @@ impl Drop for Server {
 
 /// The status and the body of a GET.
 pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, &format!("GET {path}"), "")
+}
+
+/// The status and the body of a POST of JSON.
+pub fn post(address: SocketAddr, path: &str, body: &str) -> (u16, String) {
+    ask(address, &format!("POST {path}"), body)
+}
+
+fn ask(address: SocketAddr, what: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_read_timeout(Some(LONG)).expect("a time that is not zero");
+    let length = body.len();
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
     )
     .expect("it takes a request");
     let mut answer = String::new();

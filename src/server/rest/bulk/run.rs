@@ -96,6 +96,7 @@ impl Run {
                     done: number + 1,
                     cells,
                     problem: None,
+                    answer: None,
                 },
                 base: self.base.clone(),
             };
