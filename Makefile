@@ -36,7 +36,8 @@ test-page: web
 test-clients: build tests/clients/node_modules/.package-lock.json
 	cd tests/clients && ROUNDTABLE_BIN=$(BIN) npm test
 
-test-browser: build chromium tests/browser/node_modules/.package-lock.json
+# One story drives the real client as well, which lies beside those of the clients.
+test-browser: build chromium tests/browser/node_modules/.package-lock.json tests/clients/node_modules/.package-lock.json
 	cd tests/browser && ROUNDTABLE_BIN=$(BIN) CHROMIUM=$(CHROMIUM) npm test
 
 test-api: build tests/api/.venv/ready

@@ -39,6 +39,7 @@ fn addresses_of(document: &DocumentId) -> Vec<String> {
         "/v1/bases".into(),
         format!("/v1/bases/{document}"),
         format!("/v1/bases/{document}/tables"),
+        "/v1/documents?deleted=true".into(),
         "/v1/welcome".into(),
         "/metrics".into(),
         "/readyz".into(),

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use roundtable::store::sled::{SledEngine, SledOptions};
 use roundtable::store::{Listed, Store, StoreLimits};
-use serde_json::Value;
+use serde_json::json;
 
-use crate::process::{Server, complaint, get, roundtable, run};
+use crate::http::{Http, Request};
+use crate::process::{Server, complaint, roundtable, run};
 
 /// 4,638 records of the IANA time zone database.
 const ZONES: &str = include_str!("../fixtures/timezones.csv");
@@ -101,8 +102,8 @@ fn what_was_imported_is_exported_the_same() {
     assert!(address.starts_with("automerge:"), "{address}");
     let (exported, _) = place.does(&["export", address]);
     assert_eq!(exported, text);
-    let title = get(place.server.address, &format!("/v1/tables/{address}")).1;
-    assert!(title.contains("\"title\":\"Budget\""), "{title}");
+    let table = Http::to(place.server.address).read(&format!("/v1/tables/{address}"));
+    assert_eq!(table["title"], "Budget");
 
     // The same server by the address that front ends have, after a restart.
     let (data, at) = (place.path("data"), place.server.address);
@@ -159,9 +160,8 @@ fn a_file_of_the_world_goes_through_csv_and_xlsx() {
 #[test]
 fn rows_are_added_to_a_table_or_changed_by_a_key() {
     let place = Place::new(&[]);
-    let base = "{\"name\": \"Shop\"}";
-    let made = crate::process::post(place.server.address, "/v1/bases", base);
-    assert_eq!(made.0, 201, "{}", made.1);
+    let base = Request::new("POST", "/v1/bases", json!({ "name": "Shop" }));
+    assert_eq!(Http::to(place.server.address).send(&base).unwrap().status, 201);
     let first = place.file("first.csv", "sku,stock\nA1,5\nB2,7\n");
     let (address, _) = place.does(&["import", &first, "--base", "shop", "--name", "Größen & so"]);
     let table = "shop/Größen & so";
@@ -196,13 +196,15 @@ fn in_the_middle(place: &Place, patience: &str) -> Child {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let ask = |path: &str| serde_json::from_str::<Value>(&get(place.server.address, path).1).unwrap();
+    let http = Http::to(place.server.address);
     loop {
         // Each look is a round trip over HTTP.
-        let Some(table) = ask("/v1/documents")["documents"][0].as_str().map(str::to_owned) else {
+        let Some(table) = http.read("/v1/documents")["documents"][0].as_str().map(str::to_owned) else {
             continue;
         };
-        let rows = ask(&format!("/v1/tables/{table}"))["rowCount"].as_u64().unwrap_or(0);
+        let rows = http.read(&format!("/v1/tables/{table}"))["rowCount"]
+            .as_u64()
+            .unwrap_or(0);
         if rows > 0 {
             assert!(rows < 4638, "the import was over before it could be looked at");
             return import;

@@ -18,9 +18,10 @@ use crate::store::MAX_ANSWER;
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Versioned<T> {
     #[serde(flatten)]
-    body: T,
-    /// The version of the document, as in the ETag.
-    version: String,
+    pub body: T,
+    /// The heads of the document, in hexadecimal, joined with dots: its ETag without the quotes.
+    #[schema(pattern = "^[0-9a-f]{64}(\\.[0-9a-f]{64})*$")]
+    pub version: String,
 }
 
 /// The answer to a write that was done.
@@ -126,7 +127,7 @@ impl IntoResponse for Answered {
 }
 
 /// Says that a request was done before, and that this is the answer of then.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::server) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[cfg(test)]
 mod tests {

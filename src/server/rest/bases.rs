@@ -14,7 +14,7 @@ use super::answer::{Answer, Versioned};
 use super::asked::Asked;
 use super::etag;
 use super::names::archived_now;
-use super::params::At;
+use super::params::{At, KeyHeader};
 use super::problem::{Code, Problem};
 use super::responses::{Reading, Writing};
 use super::write::Refused;
@@ -125,7 +125,7 @@ pub(super) async fn list(State(server): State<Arc<Server>>) -> Result<Response, 
 }
 
 /// Makes a base.
-#[utoipa::path(post, path = "/v1/bases", tag = "bases", operation_id = "createBase",
+#[utoipa::path(post, path = "/v1/bases", tag = "bases", operation_id = "createBase", params(KeyHeader),
     request_body(content = NewBase, content_type = "application/json"),
     responses((status = 201, description = "it is made", body = Versioned<BaseShown>,
         headers(("Location" = String), ("ETag" = String))), Writing))]
@@ -151,7 +151,7 @@ pub(super) async fn read(State(server): State<Arc<Server>>, At(base): At<String>
 
 /// Renames a base, archives it, or takes it out of the archive.
 #[utoipa::path(patch, path = "/v1/bases/{base}", tag = "bases", operation_id = "changeBase",
-    params(("base" = String, Path, description = "the id of a base, or its name")),
+    params(KeyHeader, ("base" = String, Path, description = "the id of a base, or its name")),
     request_body(content = NameChange, content_type = "application/json"),
     responses((status = 200, description = "it is changed", body = Versioned<BaseShown>, headers(("ETag" = String))), Writing))]
 pub(super) async fn change(
@@ -191,7 +191,7 @@ pub(super) async fn tables(State(server): State<Arc<Server>>, At(base): At<Strin
 /// Puts a table under a name. One that is in the base under another name is renamed; a name that another table has is a
 /// conflict.
 #[utoipa::path(put, path = "/v1/bases/{base}/tables/{name}", tag = "bases", operation_id = "nameTable",
-    params(("base" = String, Path, description = "the id of a base, or its name"),
+    params(KeyHeader, ("base" = String, Path, description = "the id of a base, or its name"),
         ("name" = String, Path, description = "1 to 128 characters, no control characters, no slash")),
     request_body(content = Named, content_type = "application/json"),
     responses((status = 200, description = "it was in the base already", body = Versioned<TableShown>, headers(("ETag" = String))),
@@ -222,7 +222,7 @@ pub(super) async fn put_table(
 
 /// Gives a table another name in its base, archives it there, or takes it out of the archive.
 #[utoipa::path(patch, path = "/v1/bases/{base}/tables/{name}", tag = "bases", operation_id = "changeNameOfTable",
-    params(("base" = String, Path, description = "the id of a base, or its name"),
+    params(KeyHeader, ("base" = String, Path, description = "the id of a base, or its name"),
         ("name" = String, Path, description = "the name of a table, or its document id")),
     request_body(content = NameChange, content_type = "application/json"),
     responses((status = 200, description = "it is changed", body = Versioned<TableShown>, headers(("ETag" = String))), Writing))]
@@ -251,7 +251,7 @@ pub(super) async fn change_table(
 
 /// Takes a table out of a base. The table itself stays.
 #[utoipa::path(delete, path = "/v1/bases/{base}/tables/{name}", tag = "bases", operation_id = "removeTableFromBase",
-    params(("base" = String, Path, description = "the id of a base, or its name"),
+    params(KeyHeader, ("base" = String, Path, description = "the id of a base, or its name"),
         ("name" = String, Path, description = "the name of a table, or its document id")),
     responses((status = 204, description = "it is no longer in the base", headers(("ETag" = String))), Writing))]
 pub(super) async fn remove_table(

@@ -16,7 +16,7 @@ use super::super::Server;
 use super::answer::{Answer, Versioned};
 use super::asked::Asked;
 use super::etag;
-use super::params::At;
+use super::params::{At, KeyHeader};
 use super::precondition;
 use super::problem::{Code, Problem};
 use super::responses::{Listing, Reading, Writing};
@@ -99,7 +99,7 @@ pub(super) async fn list(
 }
 
 /// Makes a document of a JSON object. Strings become single values, the last writer wins.
-#[utoipa::path(post, path = "/v1/documents", tag = "documents", operation_id = "createDocument",
+#[utoipa::path(post, path = "/v1/documents", tag = "documents", operation_id = "createDocument", params(KeyHeader),
     request_body(content = Object, content_type = "application/json"),
     responses((status = 201, description = "it is made", body = Versioned<Created>,
         headers(("Location" = String), ("ETag" = String))), Writing))]
@@ -231,7 +231,7 @@ impl Kind {
 /// Patches the document: a merge patch (RFC 7396), or the operations of a JSON patch (RFC 6902), all of them or none. With
 /// `If-Match` only if what it touches has not changed since that version.
 #[utoipa::path(patch, path = "/v1/documents/{document}", tag = "documents", operation_id = "patchDocument",
-    params(("document" = String, Path, description = "a document id or its automerge: address"),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address"),
         ("If-Match" = Option<String>, Header, description = "the version that the author of the patch saw; * for any")),
     request_body(content(
         (Object = "application/merge-patch+json"), (Object = "application/json"),

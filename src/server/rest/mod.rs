@@ -31,6 +31,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use answer::REPLAYED;
 pub(super) use asked::budget;
 pub(super) use bulk::Bulks;
 pub(super) use names::Names;
@@ -45,6 +46,8 @@ use super::Server;
         description = "Tables and documents that people and programs edit together. Every answered write is on disk.",
         license(name = "MIT OR Apache-2.0")
     ),
+    // What only a list of responses names is not found by itself.
+    components(schemas(bulk::routes::Accepted)),
     tags(
         (name = "documents", description = "Automerge documents, as JSON or as bytes"),
         (name = "tables", description = "Rows, cells, columns and views, edited beside everybody who has the table open"),

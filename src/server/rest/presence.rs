@@ -156,7 +156,7 @@ impl Server {
     /// The room of a document that exists. Presence does not need the document itself, so a room that is open will do.
     async fn room_of(&self, document: &DocumentId) -> Result<Arc<Room>, Problem> {
         match self.rooms.get(document) {
-            Some(room) if room.exists() => Ok(room),
+            Some(room) if room.exists() && !room.is_withheld() => Ok(room),
             _ => self.find(document).await,
         }
     }

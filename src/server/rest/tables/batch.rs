@@ -9,12 +9,14 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::bulk::routes::Done;
+use super::super::params::WriteHeaders;
 use super::super::params::{At, PreferHeader};
 use super::super::problem::{Code, Problem};
 use super::super::responses::Begun;
-use super::described::{Undone, Versioned, Writing};
+use super::super::responses::WritingTable;
 use super::heavy::{Heavy, bulk};
 use super::{Reader, change};
 use crate::document::table::{CHANGE_CELLS, TableIndex};
@@ -50,10 +52,10 @@ enum Edited {
 /// Edits a table: up to 500 cells in one change, all or nothing. More is a bulk write: all of it is checked, then it is
 /// committed in slices, behind the edits of people. After an interruption it goes on when it is sent again with its key.
 #[utoipa::path(post, path = "/v1/tables/{table}/batch", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing, PreferHeader),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders, PreferHeader),
     request_body = Batch,
     responses((status = 200, description = "the edits are on disk; a bulk write tells its size instead of outcomes",
-            body = inline(Edited), headers(("ETag" = String))), Begun, Undone))]
+            body = inline(Edited), headers(("ETag" = String))), Begun, WritingTable))]
 pub(super) async fn edit(
     State(server): State<Arc<Server>>,
     At(table): At<String>,

@@ -7,7 +7,6 @@ mod batch;
 mod cells;
 mod columns;
 mod cursor;
-mod described;
 mod heavy;
 mod query;
 mod row;
@@ -28,6 +27,7 @@ use utoipa_axum::routes;
 
 use super::super::{Server, now_ms};
 use super::answer::Answer;
+use super::answer::Versioned;
 use super::asked::Asked;
 use super::etag::{self, Named};
 use super::problem::{Code, Problem};
@@ -35,7 +35,6 @@ use super::write::Refused;
 use crate::document::table::batch::EditFailed;
 use crate::document::table::{self as model, ColumnId, Outcome, RowId, Stamp, TableIndex, ViewId};
 use crate::wire::table::{Mistake, Names, Resolver, Unnamed};
-use described::Versioned;
 
 /// The routes below `/v1/tables`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Server>> {

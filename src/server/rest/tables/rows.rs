@@ -12,15 +12,17 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
 use super::super::etag;
 use super::super::params::{Asking, At, PreferHeader};
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::{Code, Problem};
 use super::super::responses::Begun;
+use super::super::responses::{ReadingTable, WritingTable};
 use super::cursor::Cursor;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::heavy::{Heavy, bulk};
 use super::query::{Rows, RowsQuery, Viewed};
 use super::{change, not_modified, tagged};
@@ -91,10 +93,10 @@ enum Seen {
 
 /// A page of rows, in the order of the table or of a view.
 #[utoipa::path(get, path = "/v1/tables/{table}/rows", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), RowsQuery, Reading),
+    params(("table" = String, Path, description = "a table's id or address"), RowsQuery, ReadHeaders),
     responses(
         (status = 200, body = RowsPage, headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -201,11 +203,11 @@ impl RowsPage {
 
 /// Inserts rows, in the order given, in one change. More than 500 cells are a bulk write: see `batch`.
 #[utoipa::path(post, path = "/v1/tables/{table}/rows", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing, PreferHeader),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders, PreferHeader),
     request_body = InsertRows,
     responses(
         (status = 200, description = "the rows of a bulk write are on disk", body = Done, headers(("ETag" = String))),
-        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Begun, Undone))]
+        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Begun, WritingTable))]
 pub(super) async fn insert(
     State(server): State<Arc<Server>>,
     At(table): At<String>,

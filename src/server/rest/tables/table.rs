@@ -13,13 +13,15 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
+use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
 use super::super::names::Place;
-use super::super::params::At;
+use super::super::params::{At, PreferHeader, ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
+use super::super::responses::{Begun, ReadingTable, WritingTable};
 use super::super::write::Refused;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
 use super::heavy::{Heavy, bulk};
 use super::rows::NewRows;
 use super::{Reader, change, respond, stamp, views};
@@ -61,6 +63,15 @@ pub(super) struct MadeTable {
     rows: NewRows,
 }
 
+/// What is answered to a new table.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the two answers")]
+enum Made {
+    Table(Versioned<MadeTable>),
+    Bulk(Done),
+}
+
 /// A table without its rows.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -82,10 +93,12 @@ pub(super) struct TablePatch {
     title: Option<String>,
 }
 
-/// Makes a table, with columns and rows, in one change.
-#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(Writing), request_body = NewTable,
+/// Makes a table, with columns and rows, in one change; more than 500 cells are a bulk write: see `batch`.
+#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(WriteHeaders, PreferHeader), request_body = NewTable,
     responses(
-        (status = 201, body = inline(Versioned<MadeTable>), headers(("ETag" = String), ("Location" = String))), Undone))]
+        (status = 201, description = "the table is made; one of more than 500 cells tells its size instead of columns and rows",
+            body = inline(Made), headers(("ETag" = String), ("Location" = String))),
+        Begun, WritingTable))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
     let mut new: NewTable = asked.json()?;
     let place = Place::of(new.base.take(), new.name.take())?;
@@ -153,10 +166,10 @@ fn make(tx: &mut Transaction<'_>, id: &DocumentId, new: &NewTable) -> Result<Ans
 
 /// A table without its rows: columns, views, and how many rows there are.
 #[utoipa::path(get, path = "/v1/tables/{table}", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<TableHead>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -178,9 +191,9 @@ pub(super) async fn read(
 
 /// Changes the title.
 #[utoipa::path(patch, path = "/v1/tables/{table}", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders),
     request_body = TablePatch,
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -234,10 +247,10 @@ pub(super) struct OfColumn {
 
 /// Cells, rows and columns to which people did different things at the same time.
 #[utoipa::path(get, path = "/v1/tables/{table}/conflicts", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Conflicts>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn conflicts(
     State(server): State<Arc<Server>>,
     At(table): At<String>,

@@ -1,0 +1,103 @@
+// What the answered writes of one of the three must have left behind, and the look whether they have.
+
+import assert from "node:assert/strict"
+import { v2 } from "../../clients/client.mjs"
+import { FIRST_COUNT, rowsOf } from "./table.mjs"
+
+const { Automerge } = v2
+
+export class Ledger {
+  #values = []
+  #ids = []
+  #words = []
+  #rows = []
+  #versions = []
+  #deeds = new Map()
+  /** What all counters together must have come to. */
+  counted = 0
+
+  /** A value that nobody else writes, into a cell of which the last writer wins. */
+  set(row, column, value) {
+    this.#values.push({ row, column, value })
+  }
+
+  /** An id that nobody else adds. */
+  added(row, column, id) {
+    this.#ids.push({ row, column, id, gone: false })
+  }
+
+  removed(row, column, id) {
+    this.#ids.find(entry => entry.row === row && entry.column === column && entry.id === id && !entry.gone).gone = true
+  }
+
+  /** A word in a longtext. */
+  wrote(row, column, word) {
+    this.#words.push({ row, column, word })
+  }
+
+  /** A row, known by a text that no other row has had. */
+  inserted(row, text, count) {
+    this.#rows.push({ row, text })
+    if (text !== undefined) this.set(row, "cText", text)
+    this.counted += count ?? 0
+  }
+
+  /** The last of what one has done about a row: whether it is to be deleted. */
+  marked(row, deleted) {
+    this.#deeds.set(row, deleted)
+  }
+
+  /** A version that was answered. */
+  version(heads) {
+    this.#versions.push(heads)
+  }
+
+  get size() {
+    return this.#values.length + this.#ids.length + this.#words.length + this.#rows.length
+  }
+
+  /** Ids of this one's that may be taken out of a cell again. */
+  idsIn(row, column) {
+    return this.#ids.filter(entry => entry.row === row && entry.column === column && !entry.gone).map(({ id }) => id)
+  }
+
+  check(who, doc, history, others) {
+    const rows = new Map(rowsOf(doc).map(row => [row.id, row]))
+    for (const heads of this.#versions) {
+      assert.ok(Automerge.hasHeads(doc, heads), `${who}: version ${heads} was answered and is lost`)
+    }
+    for (const { row, text } of this.#rows) {
+      assert.ok(rows.has(row), `${who}: row ${row} (${text}) is lost`)
+    }
+    for (const { row, column, value } of this.#values) {
+      const place = `${row}/${column}`
+      const places = history.placesOf(column, value)
+      assert.deepEqual(places, [place], `${who}: ${value} was to be written once`)
+      if (rows.get(row).cells[column] !== value) {
+        assert.ok(history.isSuperseded(place, history.writes(place, value)[0]), `${who}: ${place} lost ${value}`)
+      }
+    }
+    for (const { row, column, id, gone } of this.#ids) {
+      const place = `${row}/${column}/${id}`
+      const writes = history.writes(place, true)
+      assert.ok(writes.length > 0, `${who}: ${place} was never written`)
+      if (gone || rows.get(row).cells[column]?.includes(id)) continue
+      assert.ok(history.isSuperseded(place, writes.at(-1)), `${who}: ${place} is lost`)
+    }
+    for (const { row, column, word } of this.#words) {
+      const found = rows.get(row).cells[column]?.split(word).length - 1
+      assert.equal(found, 1, `${who}: ${word} in ${row}: ${rows.get(row).cells[column]}`)
+    }
+    for (const [row, deleted] of this.#deeds) {
+      if (others.some(other => other.#deeds.has(row))) continue
+      assert.equal(rows.get(row).deleted, deleted, `${who}: row ${row} deleted`)
+    }
+  }
+}
+
+/** What all counters of a document come to. */
+export function votes(doc) {
+  return rowsOf(doc).reduce((sum, { cells }) => sum + (cells.cVotes ?? 0), 0)
+}
+
+export const firstVotes = rows => rows * FIRST_COUNT

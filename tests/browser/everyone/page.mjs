@@ -1,0 +1,94 @@
+// A person at the page, who types: all with the keyboard, but for the two buttons that rows have.
+
+import { ACTORS, COLUMNS, STATES, Values } from "./table.mjs"
+
+const ME = ACTORS.page
+
+export class Typist {
+  /** What was typed into cells of which the last writer wins: `{ column, value }`. */
+  typed = []
+  /** How far the counters were moved. */
+  counted = 0
+
+  constructor(window, { random }) {
+    this.window = window
+    this.random = random
+    this.values = new Values(ME)
+  }
+
+  async edit() {
+    const deeds = [
+      [() => this.#cell(), 88],
+      [() => this.#insert(), 6],
+      [() => this.#delete(), 3],
+      [() => this.#deleteAndUndo(), 3],
+    ]
+    await this.random.weighted(deeds)()
+  }
+
+  /** To a column, some rows up or down. */
+  async #go(column) {
+    const { window, random } = this
+    const key = random.pick(["ArrowUp", "ArrowDown"])
+    for (let steps = random.whole(0, 4); steps > 0; steps--) await window.press(key)
+    const last = COLUMNS.length - 1
+    await window.press(column > last / 2 ? "End" : "Home")
+    const [arrow, steps] = column > last / 2 ? ["ArrowLeft", last - column] : ["ArrowRight", column]
+    for (let step = 0; step < steps; step++) await window.press(arrow)
+  }
+
+  async #cell() {
+    const at = this.random.whole(0, COLUMNS.length - 1)
+    const { kind, id } = COLUMNS[at]
+    await this.#go(at)
+    await this.#typeInto(kind, id)
+  }
+
+  async #typeInto(kind, column) {
+    const { window, random, values } = this
+    switch (kind) {
+      case "checkbox":
+        return window.press(" ")
+      case "select":
+        await window.type(random.pick(STATES))
+        return window.press("Enter")
+      case "multiselect":
+        // The list stays open for another one.
+        await window.type(random.pick(ME.tags))
+        return window.press("Enter", "Escape")
+      case "link":
+        await window.press("F2", "End")
+        await window.type(`, ${values.text()}`)
+        return window.press("Enter")
+      case "longtext":
+        await window.type(` ${values.text()}`)
+        // It has been written letter by letter; Enter would be a new line.
+        return window.press("Escape")
+      case "counter":
+        this.counted++
+        return window.press("Alt+ArrowUp")
+      default: {
+        const value = values.own(kind)
+        await window.type(String(value))
+        await window.press("Enter")
+        this.typed.push({ column, value })
+      }
+    }
+  }
+
+  async #insert() {
+    await this.#go(0)
+    await this.window.page.click("#add-row")
+    await this.#typeInto("text", "cText")
+  }
+
+  async #delete() {
+    await this.#go(this.random.whole(0, COLUMNS.length - 1))
+    await this.window.page.click("#delete-row")
+  }
+
+  async #deleteAndUndo() {
+    await this.#delete()
+    await this.window.press("Control+z")
+  }
+}
