@@ -3,7 +3,7 @@
 //! A file that is named is there whole or not at all: it is written beside its place and takes it when all has arrived.
 
 use std::fs::File;
-use std::io::{IsTerminal, Write};
+use std::io::{ErrorKind, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use super::address::{self, At};
@@ -57,8 +57,11 @@ enum ExportError {
 
 /// Fetches the table and writes it.
 pub fn run(export: &Export) -> Result<(), String> {
-    let written = super::runtime()?.block_on(export.write());
-    written.map_err(|error| error.to_string())
+    match super::runtime()?.block_on(export.write()) {
+        // Who reads the output, as head does, has seen enough.
+        Err(ExportError::Write { why, .. }) if export.output.is_none() && why.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| error.to_string()),
+    }
 }
 
 impl Export {

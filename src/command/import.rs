@@ -110,7 +110,7 @@ pub fn run(import: &Import) -> Result<(), String> {
     let request = import.request(file.into());
     let sending = async {
         let patience = Duration::from_secs(import.patience);
-        Sending::new(&import.at.server, patience).to_the_end(&request).await
+        Sending::new(&import.at.server, patience).finish(&request).await
     };
     let imported = super::runtime()?.block_on(sending).map_err(|error| of_file(&error))?;
     match import.into {
@@ -195,7 +195,7 @@ impl<'a> Sending<'a> {
     }
 
     /// Sends the request until it was done, or was refused, or nothing goes on any more.
-    async fn to_the_end(mut self, request: &Ask) -> Result<Imported, ImportError> {
+    async fn finish(mut self, request: &Ask) -> Result<Imported, ImportError> {
         loop {
             let failed = match self.once(request).await {
                 Ok(Outcome::Imported(imported)) => return Ok(imported),
