@@ -185,31 +185,28 @@ fn rows_are_added_to_a_table_or_changed_by_a_key() {
     assert_eq!(documents(&folder.path().join("data")), 2);
 }
 
-/// An import of the time zones under way, of which some rows are on disk and some are not.
-fn in_the_middle(place: &Place, patience: &str) -> Child {
-    let file = place.file("zones.csv", ZONES);
-    let import = roundtable()
-        .args(["import", &file, "--patience", patience])
+/// Begins an import of the time zones.
+fn import_of_zones(place: &Place, patience: &str) -> Child {
+    roundtable()
+        .args(["import", &place.file("zones.csv", ZONES), "--patience", patience])
         .args(["--server", &place.server.http_url()])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Looks again, each time by a round trip over HTTP, until some of the zones are on disk and some are not.
+fn until_the_middle(place: &Place) {
     let http = Http::to(place.server.address);
-    loop {
-        // Each look is a round trip over HTTP.
-        let Some(table) = http.read("/v1/documents")["documents"][0].as_str().map(str::to_owned) else {
-            continue;
-        };
-        let rows = http.read(&format!("/v1/tables/{table}"))["rowCount"]
-            .as_u64()
-            .unwrap_or(0);
-        if rows > 0 {
-            assert!(rows < 4638, "the import was over before it could be looked at");
-            return import;
+    let mut rows = 0;
+    while rows == 0 {
+        if let Some(table) = http.read("/v1/documents")["documents"][0].as_str() {
+            rows = http.read(&format!("/v1/tables/{table}"))["rowCount"].as_u64().unwrap();
         }
     }
+    assert!(rows < 4638, "the import was over before it could be looked at");
 }
 
 #[test]
@@ -217,7 +214,8 @@ fn an_import_outlives_a_server_that_is_killed_and_started_again() {
     let Place { folder, server } = Place::new(&[]);
     let at = server.address;
     let mut place = Place { folder, server };
-    let import = in_the_middle(&place, "60");
+    let import = import_of_zones(&place, "60");
+    until_the_middle(&place);
     let data = place.path("data");
     place.server.kill();
     place.server = Server::start_at(at, &data);
@@ -238,7 +236,8 @@ fn an_import_outlives_a_server_that_is_killed_and_started_again() {
 #[test]
 fn an_import_gives_up_on_a_server_that_stays_away_and_says_what_is_left() {
     let mut place = Place::new(&[]);
-    let import = in_the_middle(&place, "1");
+    let import = import_of_zones(&place, "1");
+    until_the_middle(&place);
     let (data, at) = (place.path("data"), place.server.address);
     place.server.kill();
     let ended = import.wait_with_output().unwrap();
