@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use super::super::answer::Answered;
 use super::super::problem::{Code, Problem};
 use super::Work;
+use super::routes::Done;
 use crate::id::DocumentId;
 use crate::key::{Key, KeyId};
 use crate::room::{KeyRefusal, Keyed};
@@ -44,6 +45,10 @@ pub(in crate::server::rest) struct Progress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Problem>)]
     pub problem: Option<serde_json::Value>,
+    /// What the request is answered, once it is done: for those who did not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Done>)]
+    pub answer: Option<serde_json::Value>,
 }
 
 /// What is recorded with each slice. An answer has other fields, so the two are told apart.
@@ -98,6 +103,7 @@ impl Progress {
                     done: number("slices"),
                     cells: number("cells"),
                     problem: None,
+                    answer: answered.get("body").cloned(),
                 }
             }
         }
@@ -139,10 +145,12 @@ impl Running {
     /// It is over.
     pub fn end(&self, state: State, outcome: Result<Answered, Problem>) {
         let problem = outcome.as_ref().err().map(|problem| json!(problem));
+        let answer = outcome.as_ref().ok().and_then(Answered::body).cloned();
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.progress.send_modify(|progress| {
             progress.state = state;
             progress.problem = problem;
+            progress.answer = answer;
         });
     }
 
@@ -247,6 +255,7 @@ impl Bulks {
             done,
             cells: work.cells,
             problem: None,
+            answer: None,
         };
         let begun = Arc::new(Running {
             document: document.clone(),

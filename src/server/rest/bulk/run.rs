@@ -122,6 +122,7 @@ impl Run {
                 done,
                 cells,
                 problem: None,
+                answer: None,
             },
             base: self.base.clone(),
         };
