@@ -47,8 +47,16 @@ fn api(server: &Arc<Server>) -> Router<Arc<Server>> {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::ETAG, header::LOCATION, rest::REPLAYED]);
     rest::routes()
+        .method_not_allowed_fallback(not_allowed)
         .layer(middleware::from_fn_with_state(server.clone(), only_own_origins))
         .layer(shared)
+}
+
+async fn not_allowed(method: Method, uri: Uri) -> Problem {
+    Problem::new(
+        Code::MethodNotAllowed,
+        format!("{method} is nothing that {} takes", uri.path()),
+    )
 }
 
 /// A browser sends simple requests of any page without asking first: what would write is refused by its origin.
@@ -159,6 +167,9 @@ async fn welcome(State(server): State<Arc<Server>>) -> Response {
 }
 
 async fn asset(State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap) -> Response {
+    if uri.path() == "/v1" || uri.path().starts_with("/v1/") {
+        return Problem::new(Code::NotFound, format!("nothing is at {}", uri.path())).into_response();
+    }
     match server.config.demo || assets::is_about_api(uri.path()) {
         true => assets::respond(uri.path(), &headers),
         false => Problem::new(Code::NotFound, format!("nothing is at {}", uri.path())).into_response(),

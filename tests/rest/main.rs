@@ -4,6 +4,7 @@ mod ask;
 mod bases;
 mod described;
 mod documents;
+mod manners;
 mod presence;
 mod tables;
 mod tombstones;

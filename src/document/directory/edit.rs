@@ -44,6 +44,8 @@ pub(super) fn check_name(name: &str) -> Result<(), Refused> {
     let length = name.chars().count();
     let is_good = (1..=MAX_NAME).contains(&length)
         && name.trim() == name
+        // Whoever normalises an address takes these for the way up.
+        && ![".", ".."].contains(&name)
         && !name.chars().any(|character| character.is_control() || character == '/');
     match is_good {
         true => Ok(()),

@@ -20,6 +20,9 @@ pub const MAX_SAFE: i64 = 9_007_199_254_740_991;
 /// The longest id in a link cell, in bytes.
 pub const MAX_LINK_BYTES: usize = 256;
 
+/// The longest text in a cell, in bytes: what a file takes in a field.
+pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
+
 /// The most ids in one multiselect or link cell.
 pub const MAX_IDS: usize = 1000;
 
@@ -109,7 +112,7 @@ impl Kind {
     /// What a value of this kind is, in words.
     pub fn expects(&self) -> &'static str {
         match self {
-            Self::Text | Self::LongText => "a text",
+            Self::Text | Self::LongText => "a text of at most 1048576 bytes, without NUL",
             Self::Number => "a number, whole ones up to 9007199254740991",
             Self::Checkbox => "true or false",
             Self::Date => "an ISO 8601 date such as \"2026-01-31\" or \"2026-01-31T10:00:00Z\"",
@@ -131,8 +134,8 @@ impl CellValue {
         let is_option = |id: &str| options.iter().any(|option| option.id == id);
         let value = match (kind, json) {
             (Kind::Text, Json::String(text)) if text.is_empty() => return Ok(None),
-            (Kind::Text, Json::String(text)) => Some(Self::Text(text.clone())),
-            (Kind::LongText, Json::String(text)) => Some(Self::LongText(text.clone())),
+            (Kind::Text, Json::String(text)) => is_text(text).then(|| Self::Text(text.clone())),
+            (Kind::LongText, Json::String(text)) => is_text(text).then(|| Self::LongText(text.clone())),
             (Kind::Number, Json::Number(number)) => exact(number).map(Self::Number),
             (Kind::Checkbox, Json::Bool(yes)) => Some(Self::Checkbox(*yes)),
             (Kind::Date, Json::String(text)) => date::parse(text).map(|_| Self::Date(text.clone())),
@@ -251,6 +254,11 @@ fn exact(number: &serde_json::Number) -> Option<Number> {
         .as_f64()
         .filter(|number| number.is_finite())
         .map(Number::from_f64)
+}
+
+/// True of what may stand in a text cell: what no file can bring back is not taken.
+fn is_text(text: &str) -> bool {
+    text.len() <= MAX_TEXT_BYTES && !text.contains('\0')
 }
 
 fn ids_of(ids: &[Json], fits: impl Fn(&str) -> bool) -> Option<BTreeSet<String>> {

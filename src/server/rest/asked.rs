@@ -38,6 +38,8 @@ pub(super) struct Asked {
     /// SHA-256 of what is asked: method, path, query and body. The same key with another digest is a mistake.
     pub digest: [u8; 32],
     key: Option<Key>,
+    /// The values that a body may hold as JSON: each takes many times the bytes it was written in.
+    values: usize,
     /// Held until the request is answered.
     receiving: Vec<OwnedSemaphorePermit>,
 }
@@ -49,7 +51,7 @@ impl FromRequest<Arc<Server>> for Asked {
     type Rejection = Problem;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
-        receive(request, &server.receiving, server.config.rest.body_bytes).await
+        receive(request, server, server.config.rest.body_bytes).await
     }
 }
 
@@ -57,9 +59,7 @@ impl FromRequest<Arc<Server>> for Upload {
     type Rejection = Problem;
 
     async fn from_request(request: Request, server: &Arc<Server>) -> Result<Self, Problem> {
-        receive(request, &server.receiving, server.config.rest.file_bytes)
-            .await
-            .map(Self)
+        receive(request, server, server.config.rest.file_bytes).await.map(Self)
     }
 }
 
@@ -73,6 +73,14 @@ impl Asked {
     }
 
     fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let values = values_in(&self.body);
+        if values > self.values {
+            let why = format!(
+                "the body holds about {values} values; at most {} are taken at once",
+                self.values
+            );
+            return Err(Problem::new(Code::TooLarge, why));
+        }
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
         let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let field = pointer(error.path());
@@ -89,6 +97,14 @@ impl Asked {
             .end()
             .map_err(|error| Problem::new(Code::BadBody, format!("the body is not JSON: {error}")))?;
         Ok(read)
+    }
+
+    /// Refuses a condition that would not be looked at.
+    pub fn takes_no_if_match(&self) -> Result<(), Problem> {
+        match self.headers.contains_key(header::IF_MATCH) {
+            true => Err(Problem::new(Code::Refused, "this request takes no If-Match")),
+            false => Ok(()),
+        }
     }
 
     /// The key under which this is done once, if it has one.
@@ -137,10 +153,16 @@ pub(in crate::server) fn budget(bytes: usize) -> Arc<Semaphore> {
     Arc::new(Semaphore::new((bytes / UNIT).clamp(1, Semaphore::MAX_PERMITS)))
 }
 
-async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Result<Asked, Problem> {
+async fn receive(request: Request, server: &Server, limit: usize) -> Result<Asked, Problem> {
     let (parts, body) = request.into_parts();
     let too_large = || Problem::new(Code::TooLarge, format!("the body has more than {limit} bytes"));
     let key = key(&parts.headers)?;
+    if let Some(packed) = parts.headers.get(header::CONTENT_ENCODING)
+        && packed != "identity"
+    {
+        let why = format!("the body is packed as {packed:?}; it is to be sent as it is");
+        return Err(Problem::new(Code::UnsupportedMediaType, why));
+    }
     let announced = parts.headers.get(header::CONTENT_LENGTH);
     let announced: Option<usize> = announced.and_then(|length| length.to_str().ok()?.parse().ok());
     if announced.is_some_and(|announced| announced > limit) {
@@ -157,28 +179,34 @@ async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Res
     }
     // Fed as the body arrives: 64 MB at once would hold up the runtime for 100 ms.
     let each = |chunk: &[u8]| digest.update(chunk);
-    let (body, receiving) = collect(body, budget, limit, each).await.map_err(|why| match why {
-        Unreceived::TooLarge => too_large(),
-        Unreceived::Budget => Problem::new(
-            Code::Busy,
-            "the server is receiving as much as it can; try again in a moment",
-        ),
-        Unreceived::Silent => Problem::new(Code::BadBody, "the body stopped arriving"),
-        Unreceived::Broken(why) => Problem::new(Code::BadBody, format!("the body did not arrive: {why}")),
-    })?;
+    let (body, receiving) = collect(body, &server.receiving, limit, each)
+        .await
+        .map_err(|why| match why {
+            Unreceived::TooLarge => too_large(),
+            Unreceived::Budget => Problem::new(
+                Code::Busy,
+                "the server is receiving as much as it can; try again in a moment",
+            ),
+            Unreceived::Silent => Problem::new(Code::BadBody, "the body stopped arriving"),
+            Unreceived::Broken(why) => Problem::new(Code::BadBody, format!("the body did not arrive: {why}")),
+        })?;
     Ok(Asked {
         headers: parts.headers,
         body,
         digest: digest.finalize().into(),
         key,
+        // As many as one change may have operations.
+        values: usize::try_from(server.config.room.gate.change_ops).unwrap_or(usize::MAX),
         receiving,
     })
 }
 
 fn key(headers: &HeaderMap) -> Result<Option<Key>, Problem> {
-    let Some(given) = headers.get("idempotency-key") else {
-        return Ok(None);
-    };
+    let mut all = headers.get_all("idempotency-key").iter();
+    let Some(given) = all.next() else { return Ok(None) };
+    if all.next().is_some() {
+        return Err(Problem::new(Code::BadKey, "a request has one idempotency key"));
+    }
     // As bytes that are no text it is refused by what it looks like, too.
     let text = String::from_utf8_lossy(given.as_bytes());
     Key::parse(&text)
@@ -222,6 +250,21 @@ async fn collect(
     Ok((whole.freeze(), held))
 }
 
+/// How many values a JSON text holds, at least about: its commas, and the lists and objects it opens, outside of strings.
+fn values_in(json: &[u8]) -> usize {
+    let (mut values, mut in_string, mut escaped) = (1, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    values
+}
+
 /// Lets the runtime give this worker's tasks to others while something heavy is done.
 fn off_this_worker<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
@@ -237,7 +280,8 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         Segment::Seq { index } => format!("/{index}"),
         Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
         Segment::Enum { variant } => format!("/{variant}"),
-        Segment::Unknown => "/?".to_owned(),
+        // Where the body ends in the middle of something.
+        Segment::Unknown => String::new(),
     });
     parts.collect()
 }
@@ -252,6 +296,7 @@ mod tests {
             body: Bytes::copy_from_slice(body.as_bytes()),
             digest: [0; 32],
             key: None,
+            values: 1_000,
             receiving: Vec::new(),
         }
     }
@@ -276,6 +321,14 @@ mod tests {
         assert!(asked(" {\"rows\": []}").object::<Shape>().is_ok());
         assert!(asked("").json::<Shape>().is_err());
         assert!(asked(r#"{"rows": []} x"#).json::<Shape>().is_err());
+    }
+
+    #[test]
+    fn values_are_counted_outside_of_strings_and_bounded() {
+        assert_eq!(values_in(br#"{"a,[": [1, 2, {"b": "\"," }]}"#), 6);
+        let many = format!("[{}1]", "1,".repeat(1_000));
+        let refused = asked(&many).json::<Vec<u8>>().unwrap_err();
+        assert_eq!(refused.status, 413, "{}", refused.detail);
     }
 
     #[tokio::test]

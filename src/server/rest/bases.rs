@@ -272,8 +272,20 @@ impl Server {
         asked: &Asked,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<Answer, Refused> + Send + 'static,
     ) -> Result<Response, Problem> {
+        asked.takes_no_if_match()?;
         let room = self.room_awake(&self.directory_id()).await?;
         self.write(room, asked, move |tx, _| edit(tx)).await
+    }
+
+    /// Refuses what is about to go for the whole document that holds the bases.
+    pub(super) fn spare_the_directory(&self, id: &DocumentId) -> Result<(), Problem> {
+        match *id == self.directory_id() {
+            true => Err(Problem::new(
+                Code::Conflict,
+                "this document holds the names of all tables: edit it as bases",
+            )),
+            false => Ok(()),
+        }
     }
 
     /// Whether the document is there and a table.

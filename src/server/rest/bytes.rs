@@ -65,7 +65,6 @@ pub(super) async fn read(State(server): State<Arc<Server>>, At(document): At<Str
     responses((status = 200, description = "it is merged in", body = Versioned<BroughtIn>, headers(("ETag" = String))),
         (status = 201, description = "the document was made of it", body = Versioned<BroughtIn>,
             headers(("ETag" = String), ("Location" = String))),
-        (status = 415, description = "not a file of Automerge", body = Problem, content_type = "application/problem+json"),
         Writing))]
 pub(super) async fn bring(
     State(server): State<Arc<Server>>,
@@ -73,6 +72,8 @@ pub(super) async fn bring(
     Upload(asked): Upload,
 ) -> Result<Response, Problem> {
     let id = parse(&document)?;
+    server.spare_the_directory(&id)?;
+    asked.takes_no_if_match()?;
     let media_type = asked.media_type();
     if media_type != MEDIA_TYPE && !UNSAID.contains(&media_type.as_str()) {
         let why = format!("the body is {media_type}, where {MEDIA_TYPE} is taken");

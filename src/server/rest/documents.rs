@@ -239,8 +239,6 @@ impl Kind {
     responses((status = 204, description = "the patch is on disk", headers(("ETag" = String))),
         (status = 412, description = "what the patch touches has changed: `version-changed`", body = Problem,
             content_type = "application/problem+json", headers(("ETag" = String))),
-        (status = 415, description = "the body is no patch: `unsupported-media-type`", body = Problem,
-            content_type = "application/problem+json"),
         Writing))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
@@ -248,6 +246,7 @@ pub(super) async fn patch(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let id = parse(&document)?;
+    server.spare_the_directory(&id)?;
     let patch = Kind::of(&asked)?;
     let room = server.find(&id).await?;
     let headers = asked.headers.clone();

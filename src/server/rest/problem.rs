@@ -1,6 +1,6 @@
 //! Errors as RFC 9457 has them: one type, one place where a status is decided.
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
@@ -34,6 +34,7 @@ pub enum Code {
     BadKey,
     ForeignOrigin,
     NotFound,
+    MethodNotAllowed,
     NotATable,
     Conflict,
     KeyExpired,
@@ -55,6 +56,7 @@ impl Code {
             Code::BadId | Code::BadBody | Code::BadQuery | Code::BadKey => StatusCode::BAD_REQUEST,
             Code::ForeignOrigin => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
+            Code::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Code::NotATable | Code::Conflict | Code::KeyExpired => StatusCode::CONFLICT,
             Code::Deleted => StatusCode::GONE,
             Code::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
@@ -93,6 +95,11 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_string(&self).unwrap_or_default();
         let mut response = (status, [(header::CONTENT_TYPE, "application/problem+json")], body).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response
+                .headers_mut()
+                .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
         if let Some(etag) = self.etag.and_then(|etag| etag.parse().ok()) {
             response.headers_mut().insert(header::ETAG, etag);
         }

@@ -60,6 +60,9 @@ pub(super) enum Writing {
     /// The body is too large: `too-large`.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
+    /// The body is packed or not of a kind that is taken: `unsupported-media-type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    Unsupported(Problem),
     /// The edit was refused: `refused`; or the key belongs to another request: `key-reused`. Nothing was changed.
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),
@@ -96,6 +99,9 @@ pub(super) enum Filing {
     /// The file, or what is in it, is more than is taken: `too-large`.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
+    /// The body is not the file itself: `unsupported-media-type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    NotAFile(Problem),
     /// The file is not taken, and says where: `refused`; or the key belongs to another request: `key-reused`. Nothing was
     /// changed.
     #[response(status = 422, content_type = "application/problem+json")]
@@ -187,6 +193,9 @@ pub(super) enum WritingTable {
     /// `too-large`: the body, or the number of edits in it.
     #[response(status = 413, content_type = "application/problem+json")]
     TooLarge(Problem),
+    /// The body is packed or not of a kind that is taken: `unsupported-media-type`.
+    #[response(status = 415, content_type = "application/problem+json")]
+    Unsupported(Problem),
     /// `refused`: the table does not take the edit; nothing of it was done. `key-reused`: the key names another request.
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),

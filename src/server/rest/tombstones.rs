@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::extract::State;
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ use super::super::Server;
 use super::answer::{Answer, Answered};
 use super::asked::Asked;
 use super::desk::{PATIENCE, off_runtime};
-use super::documents::parse;
+use super::etag;
 use super::params::{At, KeyHeader};
 use super::problem::{Code, Problem};
 use super::responses::Writing;
@@ -25,31 +26,34 @@ use crate::store::{Place, Tombstone};
 
 /// Deletes the document. It keeps its content and can be restored.
 #[utoipa::path(delete, path = "/v1/documents/{document}", tag = "documents",
-    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
-    responses((status = 204, description = "the tombstone is on disk"), Writing))]
+    params(KeyHeader, ("document" = String, Path, description = "a document id, its automerge: address, or base/name as one segment"),
+        ("If-Match" = Option<String>, Header, description = "only if the document has this version")),
+    responses((status = 204, description = "the tombstone is on disk"),
+        (status = 412, description = "it has another version than `If-Match` names: `version-changed`", body = Problem,
+            content_type = "application/problem+json", headers(("ETag" = String))), Writing))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
     At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let id = parse(&document)?;
-    if id == server.directory_id() {
-        let why = "this document holds the names of all tables; archive bases instead";
-        return Err(Problem::new(Code::Conflict, why));
-    }
+    let id = server.table_id(&document).await?;
+    server.spare_the_directory(&id)?;
     turn(&server, id, &asked, Room::delete).await
 }
 
 /// Takes a deletion back: the document is there again, with everything it had. One that is not deleted stays as it is.
 #[utoipa::path(post, path = "/v1/documents/{document}/restore", tag = "documents",
-    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
-    responses((status = 204, description = "the document is there, and that is on disk"), Writing))]
+    params(KeyHeader, ("document" = String, Path, description = "a document id, its automerge: address, or base/name as one segment"),
+        ("If-Match" = Option<String>, Header, description = "only if the document has this version")),
+    responses((status = 204, description = "the document is there, and that is on disk"),
+        (status = 412, description = "it has another version than `If-Match` names: `version-changed`", body = Problem,
+            content_type = "application/problem+json", headers(("ETag" = String))), Writing))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
     At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    turn(&server, parse(&document)?, &asked, Room::restore).await
+    turn(&server, server.table_id(&document).await?, &asked, Room::restore).await
 }
 
 /// [`Room::delete`] or [`Room::restore`].
@@ -58,6 +62,12 @@ type Turn = fn(&Arc<Room>, Place, &Writer, Instant, Option<(&Keyed, Bytes)>) -> 
 async fn turn(server: &Server, id: DocumentId, asked: &Asked, turn: Turn) -> Result<Response, Problem> {
     let room = server.room_awake(&id).await?;
     let (place, turning) = (server.place(0).await?, room.clone());
+    let now = etag::of(&room.durable_heads());
+    if etag::named_by(&asked.headers, header::IF_MATCH, &now) == Some(false) {
+        let mut problem = Problem::new(Code::VersionChanged, "the document has another version by now");
+        problem.etag = Some(now);
+        return Err(problem);
+    }
     let (keyed, answer) = (asked.keyed(), Answer::done().at(&room.durable_heads()));
     let kept = answer.encode();
     let turned = off_runtime(move || {

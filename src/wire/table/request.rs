@@ -2,6 +2,8 @@
 //!
 //! What such a request asks for is a short list of edits, each of which stands in a field of the request.
 
+use std::collections::HashSet;
+
 use automerge::ReadDoc;
 use rand::Rng;
 use serde_json::Value as Json;
@@ -16,9 +18,13 @@ impl<D: ReadDoc, R: Rng> Resolver<'_, D, R> {
         row: &RowId,
         cells: impl IntoIterator<Item = (&'c String, &'c Json)>,
     ) -> Result<(), Mistake> {
+        let mut named = HashSet::new();
         for (name, json) in cells {
             let place = format!("/cells{}", step(name));
             let column = self.column(name).map_err(|mistake| mistake.under(&place))?;
+            if !named.insert(column.clone()) {
+                return Err(Mistake::new(place, format!("column {column} is named twice")));
+            }
             let edit = TableEdit::Cell {
                 row: row.clone(),
                 column,

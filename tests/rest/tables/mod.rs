@@ -8,5 +8,5 @@ mod doors;
 mod durable;
 mod paging;
 mod rows;
-mod stage;
+pub mod stage;
 mod table;

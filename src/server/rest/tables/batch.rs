@@ -61,7 +61,7 @@ pub(super) async fn edit(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let Batch { edits } = asked.json()?;
+    let Batch { edits } = asked.object()?;
     if edits.len() > MAX_EDITS {
         let why = format!("a batch has at most {MAX_EDITS} edits, not {}", edits.len());
         return Err(Problem::new(Code::TooLarge, why).at("/edits"));

@@ -84,7 +84,7 @@ pub(super) async fn patch(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let row = row_id(&row)?;
-    let patch: CellPatch = asked.json()?;
+    let patch: CellPatch = asked.object()?;
     let read = move |reader: &mut Reader<'_, '_>, index: &TableIndex| {
         there(index, &row)?;
         let column = column_id(index.columns(), &column)?;

@@ -63,7 +63,7 @@ pub(super) async fn add(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let new: NewColumn = asked.json()?;
+    let new: NewColumn = asked.object()?;
     let place = format!("/v1/tables/{}/columns", server.table_id(&table).await?);
     let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.new_column(&new)?);
     change(&server, &table, &asked, read, move |tx, outcomes| {
@@ -110,7 +110,7 @@ pub(super) async fn patch(
     At((table, column)): At<(String, String)>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let patch: ColumnPatch = asked.json()?;
+    let patch: ColumnPatch = asked.object()?;
     // Which column was meant is known only in the transaction, and needed for the answer.
     let meant: Arc<std::sync::OnceLock<ColumnId>> = Arc::default();
     let found = meant.clone();

@@ -70,7 +70,7 @@ pub(super) async fn patch(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let row = row_id(&row)?;
-    let patch: RowPatch = asked.json()?;
+    let patch: RowPatch = asked.object()?;
     let read = move |reader: &mut Reader<'_, '_>, index: &TableIndex| {
         there(index, &row)?;
         reader.set_cells(&row, &patch.cells)?;

@@ -213,7 +213,7 @@ pub(super) async fn insert(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let insert: InsertRows = asked.json()?;
+    let insert: InsertRows = asked.object()?;
     if insert.cells() > CHANGE_CELLS {
         return bulk(&server, asked, Heavy::Rows { table, insert }).await;
     }

@@ -100,7 +100,7 @@ pub(super) struct TablePatch {
             body = inline(Made), headers(("ETag" = String), ("Location" = String))),
         Begun, WritingTable))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
-    let mut new: NewTable = asked.json()?;
+    let mut new: NewTable = asked.object()?;
     let place = Place::of(new.base.take(), new.name.take())?;
     if new.title.len() > MAX_NAME_BYTES {
         let why = Refusal::TooMuch {
@@ -199,7 +199,7 @@ pub(super) async fn patch(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let patch: TablePatch = asked.json()?;
+    let patch: TablePatch = asked.object()?;
     let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| {
         if let Some(title) = patch.title {
             reader.add(&Edit::SetTitle { title }, "/title")?;

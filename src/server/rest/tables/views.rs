@@ -55,7 +55,7 @@ pub(super) async fn create(
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let new: NewView = asked.json()?;
+    let new: NewView = asked.object()?;
     let place = format!("/v1/tables/{}/views", server.table_id(&table).await?);
     let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| Ok(reader.new_view(&new)?);
     change(&server, &table, &asked, read, move |tx, outcomes| {
@@ -102,7 +102,7 @@ pub(super) async fn patch(
     asked: Asked,
 ) -> Result<Response, Problem> {
     let id = view_id(&view)?;
-    let parts: ViewParts = asked.json()?;
+    let parts: ViewParts = asked.object()?;
     let meant = id.clone();
     let read = move |reader: &mut Reader<'_, '_>, _: &TableIndex| {
         there(reader, &id)?;

@@ -91,6 +91,7 @@ pub(in crate::server::rest) async fn new_table(
     Asking(wish): Asking<NewTable>,
     Upload(asked): Upload,
 ) -> Result<Response, Problem> {
+    asked.takes_no_if_match()?;
     let format = format_of(wish.format.as_deref(), &asked)?;
     let chosen = chosen(wish.columns.as_deref(), None)?;
     let document = asked.new_id(server.store.storage_id());
@@ -129,6 +130,7 @@ pub(in crate::server::rest) async fn into_table(
     Asking(wish): Asking<IntoTable>,
     Upload(asked): Upload,
 ) -> Result<Response, Problem> {
+    asked.takes_no_if_match()?;
     let mode = mode(&wish)?;
     let format = format_of(wish.format.as_deref(), &asked)?;
     let document = server.table_id(&table).await?;
@@ -197,11 +199,15 @@ fn work(import: Import, randomness: SmallRng) -> Work {
         .map(|(name, count)| (name.to_owned(), json!(count)))
         .into_iter()
         .collect();
-    let slices = import.slices(randomness);
+    let slices = import.slices(randomness).map(|slice| Slice::Edits(slice.edits));
     Work {
-        slices: size.slices,
+        // A file that changes nothing is done with one slice that does nothing: it has an answer, kept under its key.
+        slices: size.slices.max(1),
         cells: size.cells,
-        make: Box::new(slices.map(|slice| Slice::Edits(slice.edits))),
+        make: match size.slices {
+            0 => Box::new(std::iter::once(Slice::Edits(Vec::new()))),
+            _ => Box::new(slices),
+        },
         about,
     }
 }

@@ -43,7 +43,13 @@ impl Server {
 
 /// The format of a file: as the request says, else by its media type, else by how it begins.
 fn format_of(name: Option<&str>, asked: &Asked) -> Result<Format, Problem> {
-    Ok(match (named(name)?, asked.media_type().as_str()) {
+    let media_type = asked.media_type();
+    if media_type.starts_with("multipart/") || media_type == "application/json" {
+        let why =
+            format!("the body is {media_type}; it is to be the file itself, as curl sends it with --data-binary @FILE");
+        return Err(Problem::new(Code::UnsupportedMediaType, why));
+    }
+    Ok(match (named(name)?, media_type.as_str()) {
         (Some(format), _) => format,
         (None, CSV) => Format::Csv,
         (None, XLSX) => Format::Xlsx,
