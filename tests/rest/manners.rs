@@ -62,12 +62,10 @@ async fn a_file_that_changes_nothing_is_done() {
     let columns = json!([{ "name": "Name", "kind": "text" }, { "name": "Amount", "kind": "number" }]);
     let rows = json!([{ "cells": { "Name": "Ada", "Amount": 1 } }, { "cells": { "Name": "Ben" } }]);
     let table = Table::of(json!({ "title": "T", "columns": columns, "rows": rows })).await;
-    let file = ask(&table.server, "GET", &format!("/v1/tables/{}/export", table.id), "", "")
-        .await
-        .is(200);
+    let file = "Name,Amount\nAda,1\nBen,\n";
     let import = format!("/v1/tables/{}/import?mode=update&key=Name", table.id);
     let before = table.version().await;
-    let done = ask(&table.server, "POST", &import, "content-type: text/csv\r\n", &file.body)
+    let done = ask(&table.server, "POST", &import, "content-type: text/csv\r\n", file)
         .await
         .is(200)
         .json();
