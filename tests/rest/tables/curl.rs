@@ -8,6 +8,9 @@ use serde_json::Value;
 use crate::ask::{Answer, ask, start};
 use crate::tables::stage::encoded;
 
+/// The server as the page has it.
+const SERVER: &str = "http://localhost:4000";
+
 /// A request as a line of curl says it.
 #[derive(Default)]
 struct Request {
@@ -27,6 +30,8 @@ impl Request {
             match word.as_str() {
                 "-s" => {}
                 "-G" => request.in_query = true,
+                // Where the page keeps an answer; here answers are kept as they come.
+                "-o" => drop(next()),
                 "-X" => request.method = Some(next()),
                 "-H" => request.headers += &format!("{}\r\n", next()),
                 "-d" => request.data.push(next()),
@@ -35,7 +40,7 @@ impl Request {
                     let (name, value) = pair.split_once('=').expect("name=value");
                     request.data.push(format!("{name}={}", encoded(value)));
                 }
-                address => request.address = address.strip_prefix("localhost:4000").expect("the server").to_owned(),
+                address => request.address = address.strip_prefix(SERVER).expect("the server").to_owned(),
             }
         }
         request
@@ -125,7 +130,7 @@ async fn the_commands_of_the_page_work() {
         .and_then(|rest| rest.split("```").next())
         .unwrap();
     let server = start(&MemoryEngine::default()).await;
-    let mut variables = HashMap::new();
+    let mut variables = HashMap::from([("API".to_owned(), format!("{SERVER}/v1"))]);
     let mut answers: Vec<Answer> = Vec::new();
     for command in commands(block) {
         if let Some((name, pointer)) = command.split_once('=').filter(|(name, _)| name.len() == 1) {
