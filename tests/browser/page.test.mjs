@@ -5,7 +5,7 @@ import { test } from "node:test"
 import { mkdir } from "node:fs/promises"
 import path from "node:path"
 import { openDevice } from "./stage.mjs"
-import { NOTE, PRECIPITATION, stories } from "./story.mjs"
+import { NOTE, PRECIPITATION, ROWS, stories } from "./story.mjs"
 
 stories("page", ({ browser, meet, server }) => {
   test("the welcome page opens without a word on the console", async t => {
@@ -36,7 +36,7 @@ stories("page", ({ browser, meet, server }) => {
   test("the table tells assistive technology what it is", async t => {
     const [ada] = await meet(t, ["Ada"])
     const grid = ada.page.getByRole("grid")
-    assert.equal(await grid.getAttribute("aria-rowcount"), "1462")
+    assert.equal(await grid.getAttribute("aria-rowcount"), String(ROWS + 1))
     assert.equal(await grid.getAttribute("aria-colcount"), "8")
     assert.ok((await ada.page.getByRole("gridcell").count()) > 50)
     assert.ok((await ada.page.getByRole("columnheader", { name: "Weather" }).count()) === 1)
@@ -65,7 +65,7 @@ stories("page", ({ browser, meet, server }) => {
     const measure = async (label, pauseMs) => {
       const times = []
       await ada.goTo(0, NOTE)
-      for (let n = 0; n < 30; n++) {
+      for (let n = 0; n < 15; n++) {
         const word = `${label} ${n}`
         await ada.type(word)
         await ada.press("Enter")
@@ -75,7 +75,6 @@ stories("page", ({ browser, meet, server }) => {
         await ada.status("saved")
         // A part of what is measured, not a wait for something: people pause between edits.
         if (pauseMs > 0) await ada.page.waitForTimeout(pauseMs)
-        if (n === 14) await ada.goTo(0, NOTE)
       }
       times.sort((a, b) => a - b)
       const at = part => times[Math.floor(times.length * part)].toFixed(1)
@@ -85,7 +84,7 @@ stories("page", ({ browser, meet, server }) => {
     // The client sends at most every 100 ms: an edit right after another waits for that, a lone one does not.
     const lone = await measure("a lone edit", 300)
     await measure("edits one after the other", 0)
-    assert.ok(lone[15] < 1000, "an edit takes less than a second")
+    assert.ok(lone[7] < 1000, "an edit takes less than a second")
   })
 
   test("pictures, light and dark", { skip: process.env.PICTURES ? false : "PICTURES is not set" }, async t => {

@@ -12,7 +12,8 @@ import { after, before, describe } from "node:test"
 import { Server } from "./server.mjs"
 import { CHROMIUM, join, openBrowser, openNewTable } from "./stage.mjs"
 
-/** Columns of the sample table, by number. */
+/** The table that a story begins with: how many rows, and its columns by number. */
+export { ROWS } from "./sample.mjs"
 export const PRECIPITATION = 1
 export const WEATHER = 5
 export const NOTE = 7
