@@ -4,7 +4,6 @@
 //
 // ROUNDTABLE_URL   a server that is already running, instead of ROUNDTABLE_BIN
 // CHROMIUM         the browser (default /usr/bin/chromium)
-// PICTURES         a folder for screenshots, if they are wanted
 
 import assert from "node:assert/strict"
 import { existsSync } from "node:fs"

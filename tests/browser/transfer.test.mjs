@@ -2,8 +2,7 @@
 
 import assert from "node:assert/strict"
 import { execFile } from "node:child_process"
-import { mkdir, readFile } from "node:fs/promises"
-import path from "node:path"
+import { readFile } from "node:fs/promises"
 import { test } from "node:test"
 import { promisify } from "node:util"
 import { openDevice } from "./stage.mjs"
@@ -334,39 +333,5 @@ stories("transfer", ({ browser, meet, server }) => {
     await it.dialog.getByRole("button", { name: "Stay here" }).click()
     await it.dialog.waitFor({ state: "hidden" })
     assert.equal(ada.page.url(), before)
-  })
-
-  test("pictures of the dialog and the cards", { skip: process.env.PICTURES ? false : "PICTURES is not set" }, async t => {
-    await mkdir(process.env.PICTURES, { recursive: true })
-    for (const colorScheme of ["light", "dark"]) {
-      const [ada] = await meet(t, ["Ada Lovelace"], { colorScheme, viewport: { width: 1180, height: 680 } })
-      const shoot = name => ada.page.screenshot({ path: path.join(process.env.PICTURES, `${name}-${colorScheme}.png`) })
-      await play(ada, null, ...Array.from({ length: 2000 }, () => told({ done: 24 })))
-      const it = new Import(ada)
-      await it.drop("visits.xlsx", "PK", () => shoot("drop"))
-      await it.asks("Import visits.xlsx")
-      await shoot("import-new")
-      await ada.page.setViewportSize({ width: 390, height: 760 })
-      await shoot("import-phone")
-      await ada.page.setViewportSize({ width: 1180, height: 680 })
-      await it.dialog.getByLabel(/updating its rows$/).check()
-      await it.dialog.getByLabel("Use Visits").uncheck()
-      await it.dialog.getByLabel("Name of Place").fill("")
-      await it.send()
-      await shoot("import-update")
-      await it.dialog.getByLabel(/as new rows$/).check()
-      await it.send()
-      await ada.until(() => document.querySelector("dialog progress")?.value === 24, null, "progress")
-      await shoot("import-progress")
-      await ada.press("Escape")
-      await ada.page.getByRole("button", { name: "Export" }).click()
-      await shoot("export")
-      await ada.page.getByRole("button", { name: "API" }).click()
-      await shoot("api")
-      await ada.page.goto(`${server().url}/docs?table=${new URL(ada.page.url()).hash.replace("#automerge:", "")}`)
-      await ada.page.waitForSelector("html[data-ready=true]")
-      await ada.page.locator(".opblock-summary-control").first().click()
-      await shoot("docs")
-    }
   })
 })
