@@ -7,6 +7,15 @@ import path from "node:path"
 
 const HEADER = ["Date", "Precipitation (mm)", "High (°C)", "Low (°C)", "Wind (m/s)", "Weather", "Checked", "Note"]
 
+/** What the file cannot say of a column: the order and the colours of its options. */
+const WEATHER = [
+  { name: "sun", color: "gold" },
+  { name: "drizzle", color: "teal" },
+  { name: "rain", color: "blue" },
+  { name: "snow", color: "purple" },
+  { name: "fog", color: "gray" },
+]
+
 export async function writeSample(here, dist) {
   const csv = await readFile(path.join(here, "node_modules/vega-datasets/data/seattle-weather.csv"), "utf8")
   const [names, ...lines] = csv.trim().split(/\r?\n/)
@@ -19,6 +28,7 @@ export async function writeSample(here, dist) {
     source: "NOAA National Climatic Data Center, through vega-datasets",
     licence: "U.S. government work, public domain",
     link: "https://www.ncdc.noaa.gov/cdo-web/datatools/records",
+    columns: { Weather: { kind: "select", options: WEATHER } },
   }
   await writeFile(path.join(dist, "sample.json"), `${JSON.stringify(about, null, 2)}\n`)
 }

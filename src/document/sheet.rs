@@ -255,6 +255,11 @@ impl Sheet {
         found.map_or(Field::Empty, |found| self.shown(&entries[found]))
     }
 
+    /// Says of columns, by their names, what the file could not; whatever the file said itself is forgotten.
+    pub fn describe(&mut self, hints: Vec<Hint>) {
+        self.hints = builder::matching(hints, &self.names);
+    }
+
     /// What the file says about a column.
     pub fn hint(&self, column: usize) -> Option<&Hint> {
         self.hints.get(column)?.as_ref()

@@ -3,6 +3,7 @@
 //! Its id is made from the storage id of the data folder, so that it is the same after every restart without being
 //! remembered anywhere. Its changes go through the one way in, in one batch: it is there wholly or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +13,8 @@ use uuid::Uuid;
 use super::{Server, assets, now_ms};
 use crate::document::author::{Author, Door};
 use crate::document::import::{Import, new_document};
-use crate::document::sheet::{self, Format, Limits};
+use crate::document::sheet::{self, Format, Hint, Limits};
+use crate::document::table::Kind;
 use crate::id::DocumentId;
 use crate::room::{Room, Waking, Writer};
 use crate::store::Need;
@@ -64,9 +66,14 @@ fn make(server: &Server, id: &DocumentId, sample: &[u8]) -> Result<(), String> {
 }
 
 fn fill(server: &Server, room: &Arc<Room>, sample: &[u8], now: Instant) -> Result<(), String> {
-    let sheet = sheet::read(sample, Format::Csv, None, &Limits::default()).map_err(|error| error.to_string())?;
+    let about: About = assets::file("sample.json")
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default();
+    let mut sheet = sheet::read(sample, Format::Csv, None, &Limits::default()).map_err(|error| error.to_string())?;
+    sheet.describe(about.hints());
     let import = Import::new_table(sheet, &[]).map_err(|error| error.to_string())?;
-    let scratch = new_document(&title(), import, rand::rng()).map_err(|error| error.to_string())?;
+    let title = about.title.as_deref().unwrap_or("Sample table");
+    let scratch = new_document(title, import, rand::rng()).map_err(|error| error.to_string())?;
     let changes: Vec<_> = scratch
         .get_changes(&[])
         .into_iter()
@@ -100,12 +107,41 @@ fn fill(server: &Server, room: &Arc<Room>, sample: &[u8], now: Instant) -> Resul
     }
 }
 
-/// What the bundle calls its table.
-fn title() -> String {
-    let about = assets::file("sample.json").and_then(|json| serde_json::from_slice::<serde_json::Value>(&json).ok());
-    about
-        .as_ref()
-        .and_then(|about| about["title"].as_str())
-        .unwrap_or("Sample table")
-        .to_owned()
+/// What the bundle says of its sample besides the file.
+#[derive(Default, serde::Deserialize)]
+struct About {
+    title: Option<String>,
+    /// By name, what a file of commas cannot say of a column.
+    #[serde(default)]
+    columns: BTreeMap<String, AboutColumn>,
+}
+
+#[derive(serde::Deserialize)]
+struct AboutColumn {
+    kind: String,
+    #[serde(default)]
+    options: Vec<AboutOption>,
+}
+
+#[derive(serde::Deserialize)]
+struct AboutOption {
+    name: String,
+    color: Option<String>,
+}
+
+impl About {
+    fn hints(&self) -> Vec<Hint> {
+        let hint = |(name, column): (&String, &AboutColumn)| Hint {
+            column: String::new(),
+            name: name.clone(),
+            kind: Kind::parse(&column.kind),
+            width: None,
+            options: column
+                .options
+                .iter()
+                .map(|option| (option.name.clone(), option.color.clone()))
+                .collect(),
+        };
+        self.columns.iter().map(hint).collect()
+    }
 }

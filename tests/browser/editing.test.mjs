@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { NOTE, PRECIPITATION, WEATHER, stories } from "./story.mjs"
+import { NOTE, PRECIPITATION, ROWS, WEATHER, stories } from "./story.mjs"
 
 stories("editing", ({ meet }) => {
   test("quick typing loses no character and no Enter", async t => {
@@ -101,11 +101,11 @@ stories("editing", ({ meet }) => {
     const [ada, grace] = await meet(t, ["Ada", "Grace"])
     await ada.press("Control+End")
     await ada.paste("a\nb\nc\nd")
-    await ada.rows(1464)
-    await grace.rows(1464)
+    await ada.rows(ROWS + 3)
+    await grace.rows(ROWS + 3)
     await ada.press("Control+z")
-    await ada.rows(1461)
-    await grace.rows(1461)
+    await ada.rows(ROWS)
+    await grace.rows(ROWS)
   })
 
   test("undo takes back one's own edits only, and leaves alone what somebody overwrote", async t => {

@@ -1,6 +1,7 @@
 // Windows on the page, and what a person does and sees in them. Every wait is for something to be seen, never for time.
 
 import { chromium } from "playwright-core"
+import { sampleOfStories } from "./sample.mjs"
 
 export const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium"
 
@@ -31,15 +32,16 @@ export async function openDevice(browser, options = {}) {
   return context
 }
 
-/** Opens a table of its own in a new device, so that no story sees the cells of another. */
-export async function openNewTable(browser, server, name, options) {
+/** Opens a table of its own in a new device, so that no story sees the cells of another: a year, or with `whole` all of it. */
+export async function openNewTable(browser, server, name, { whole = false, ...options } = {}) {
   const device = await openDevice(browser, options)
   await device.route("**/v1/welcome", route => route.fulfill({ status: 404, body: "" }))
+  if (!whole) await sampleOfStories(device, server)
   return Window.open(device, `${server.url}/?name=${encodeURIComponent(name)}`, name)
 }
 
 /** Opens the table that `other` shows, on another device. */
-export async function join(browser, other, name, options) {
+export async function join(browser, other, name, { whole: _, ...options } = {}) {
   return Window.open(await openDevice(browser, options), other.linkAs(name), name)
 }
 

@@ -4,7 +4,6 @@
 //
 // ROUNDTABLE_URL   a server that is already running, instead of ROUNDTABLE_BIN
 // CHROMIUM         the browser (default /usr/bin/chromium)
-// PICTURES         a folder for screenshots, if they are wanted
 
 import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
@@ -12,7 +11,8 @@ import { after, before, describe } from "node:test"
 import { Server } from "./server.mjs"
 import { CHROMIUM, join, openBrowser, openNewTable } from "./stage.mjs"
 
-/** Columns of the sample table, by number. */
+/** The table that a story begins with: how many rows, and its columns by number. */
+export { ROWS } from "./sample.mjs"
 export const PRECIPITATION = 1
 export const WEATHER = 5
 export const NOTE = 7

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
 import { openDevice, Window } from "./stage.mjs"
-import { NOTE, PRECIPITATION, WEATHER, stories } from "./story.mjs"
+import { NOTE, PRECIPITATION, ROWS, WEATHER, stories } from "./story.mjs"
 
 stories("together", ({ browser, meet, server }) => {
   test("typing in one window shows in the other, and is saved", async t => {
@@ -96,14 +96,14 @@ stories("together", ({ browser, meet, server }) => {
     await ada.goTo(1, 0)
     await ada.press("Shift+ArrowDown")
     await ada.page.click("#delete-row")
-    await ada.rows(1459)
-    await grace.rows(1459)
+    await ada.rows(ROWS + -2)
+    await grace.rows(ROWS + -2)
     await grace.sees(1, 0, "2012-01-04")
     await ada.press("Control+z")
     await grace.sees(1, 0, "2012-01-02")
     await grace.goTo(4, 0)
     await grace.page.click("#add-row")
-    await ada.rows(1462)
+    await ada.rows(ROWS + 1)
     await grace.type("2012-12-31")
     await grace.press("Enter")
     await ada.sees(5, 0, "2012-12-31")
@@ -116,8 +116,8 @@ stories("together", ({ browser, meet, server }) => {
     await Promise.all([ada.page.click("#add-row"), grace.page.click("#add-row")])
     await Promise.all([ada.type("A"), grace.type("G")])
     await Promise.all([ada.press("Enter"), grace.press("Enter")])
-    await ada.rows(1463)
-    await grace.rows(1463)
+    await ada.rows(ROWS + 2)
+    await grace.rows(ROWS + 2)
     for (const window of [ada, grace]) {
       await window.until(
         () => {
@@ -149,10 +149,10 @@ stories("together", ({ browser, meet, server }) => {
     assert.ok(was > 1000)
     await grace.goTo(0, NOTE)
     await grace.page.click("#add-row")
-    await ada.rows(1462)
+    await ada.rows(ROWS + 1)
     assert.equal(await y(), was)
     await grace.press("Control+z")
-    await ada.rows(1461)
+    await ada.rows(ROWS)
     await ada.press("Control+Home")
     const from = await ada.rect(2, 1)
     const to = await ada.rect(4, 3)

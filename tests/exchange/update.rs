@@ -166,6 +166,9 @@ fn columns_are_mapped_added_and_left_out() {
         [json!("c-3"), Json::Null, Json::Null, json!("2026-01-31"), json!("open")]
     );
     assert_eq!(seen.rows[3][4], json!("Open"));
+    // Options that a file brings can be told apart at a glance.
+    let colors: Vec<_> = seen.columns[4].2.iter().map(|(_, color)| color.as_deref()).collect();
+    assert_eq!(colors, [Some("red"), Some("orange")]);
     let error = choices(&json!([{}, {"column": "Nothing"}]), Some(&stock.table.index)).unwrap_err();
     assert_eq!(error.to_string(), "/1/column: there is no column \"Nothing\"");
 }

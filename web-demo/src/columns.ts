@@ -5,23 +5,11 @@ import { newColumnId, newOptionId } from "./ids"
 import type { Column, Edit } from "./model"
 import { nextColor, optionNamed, optionsNamed, type Option } from "./options"
 import { placeAfter, type Placed } from "./order"
-import { MAX_OPTIONS, type ColumnDoc, type Kind } from "./schema"
+import { KIND_NAMES, MAX_OPTIONS, type ColumnDoc, type Kind } from "./schema"
 import type { Table } from "./table"
 import { asName, scalar } from "./text"
 import type { Step, Undo } from "./undo"
 import { fits, isIds, parse, show, type Value } from "./values"
-
-export const KIND_NAMES: Record<Kind, string> = {
-  text: "Text",
-  longtext: "Long text",
-  number: "Number",
-  counter: "Counter",
-  checkbox: "Checkbox",
-  date: "Date",
-  select: "Select",
-  multiselect: "Multiselect",
-  link: "Link",
-}
 
 /** A column with more different texts than this is not about to choose between them. */
 export const MAX_CONVERTED_OPTIONS = 200

@@ -1,6 +1,6 @@
 // How wide a column must be for what is in it to be seen.
 
-import { KIND_NAMES } from "./columns"
+import { KIND_NAMES } from "./schema"
 import type { Grid } from "./grid"
 import type { Column, Model } from "./model"
 import { isIds, show } from "./values"

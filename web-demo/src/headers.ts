@@ -1,13 +1,13 @@
 // The headers of the columns: a menu each, a name to edit in its place, dragging to another place, and one + at the end.
 
-import { hasOptions, KIND_NAMES, type Beside, type Columns } from "./columns"
+import { hasOptions, type Beside, type Columns } from "./columns"
 import { fitted } from "./fit"
 import type { Grid } from "./grid"
 import { openMenu, type Item } from "./menu"
 import type { Column } from "./model"
 import { openOptionEditor } from "./option-editor"
 import type { Place } from "./popover"
-import { KINDS, type Kind } from "./schema"
+import { KIND_NAMES, kindName, KINDS, type Kind } from "./schema"
 import type { Selection } from "./selection"
 import type { Table } from "./table"
 import { toast } from "./toast"
@@ -105,6 +105,12 @@ export class Headers {
       focus()
     })
     document.body.append(input)
+    // A column that has just been added has its place with the next frame.
+    requestAnimationFrame(() => {
+      if (stop.signal.aborted) return
+      grid.reveal({ row: grid.visibleRows().first, col: table.columnIndex(id) })
+      place()
+    })
     place()
     input.focus()
     input.select()
@@ -120,7 +126,7 @@ export class Headers {
       {
         label: "Kind",
         icon: `kind-${column.kind}`,
-        hint: KIND_NAMES[column.kind] ?? column.kind,
+        hint: kindName(column.kind),
         items: () => this.#kinds(column.kind, kind => this.#setKind(id, kind)),
       },
     ]
@@ -161,7 +167,7 @@ export class Headers {
           .sort((a, b) => b.at - a.at)
           .map(({ column, by, at }): Item => {
             const hint = [by && `by ${by}`, at > 0 && ago(at)].filter(Boolean).join(", ")
-            return { label: column.name || "Untitled", icon: "restore", hint, run: () => columns.restore(column.id) }
+            return { label: column.name || "Untitled", icon: "undo", hint, run: () => columns.restore(column.id) }
           })
       items.push({ label: "Deleted columns", icon: "trash", hint: String(deleted.length), apart: true, items: restore })
     }

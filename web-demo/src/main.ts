@@ -16,6 +16,7 @@ import { watchPointer } from "./pointer"
 import { Presence } from "./presence"
 import { tellRefused } from "./refusal"
 import type { TableDoc } from "./schema"
+import { watchRegions } from "./regions"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
 import { addressInUrl, isTable, isTooNew, openTable, viewInUrl } from "./start"
@@ -42,7 +43,6 @@ interface Parts {
 
 async function main(): Promise<void> {
   startTheme($("#theme"))
-  void drawSource()
   const [me, connection] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(connection.repo, showMissing)
   if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
@@ -64,10 +64,12 @@ async function main(): Promise<void> {
     focus: () => parts.typing.editor.focus(),
   })
   watchTitle(parts.table)
+  void drawSource(parts.table)
   watchButtons(parts.sheet, handle.url, () => {
     drawUndo(parts.sheet)
     parts.typing.editor.focus()
   })
+  watchRegions(() => parts.typing.editor.focus())
   drawUndo(parts.sheet)
 
   await parts.grid.ready()

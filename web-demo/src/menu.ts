@@ -1,7 +1,7 @@
 // Menus: a list of deeds, by mouse or by keys, with lists behind some of them.
 
 import { icon } from "./icons"
-import { Popover, type Place } from "./popover"
+import { Popover, closedBy, type Place } from "./popover"
 
 export interface Item {
   label: string
@@ -32,15 +32,13 @@ export interface MenuSetting {
 }
 
 export function openMenu(setting: MenuSetting): void {
+  if (closedBy(setting.opener)) return
   const menu = new Popover({
     anchor: () => setting.anchor(),
-    className: "column-menu",
-    closed: () => {
-      setting.opener?.removeAttribute("aria-expanded")
-      if (document.activeElement === document.body) setting.closed()
-    },
+    className: "menu",
+    opener: setting.opener ?? null,
+    closed: () => document.activeElement === document.body && setting.closed(),
   })
-  setting.opener?.setAttribute("aria-expanded", "true")
   const { element } = menu
   element.setAttribute("role", "menu")
 

@@ -118,10 +118,14 @@ function summarise(table: Table, selection: Selection): string {
   return parts.join("  ·  ")
 }
 
-export async function drawSource(): Promise<void> {
+/** Says where the sample is from, as long as that is what is shown: other tables have nothing to do with it. */
+export async function drawSource(table: Table): Promise<void> {
   const source = await fetchSource()
   if (!source) return
   const note = $("#source")
+  const show = () => (note.hidden = table.title !== source.title)
+  table.subscribe(change => change.title && show())
+  show()
   const link = document.createElement("a")
   link.href = source.link ?? "#"
   link.textContent = source.source

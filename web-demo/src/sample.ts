@@ -2,7 +2,8 @@
 
 import type { DocHandle, Repo } from "@automerge/automerge-repo/slim"
 import { generateNKeysBetween } from "fractional-indexing"
-import { newBlockId, newColumnId, newRowId } from "./ids"
+import { newBlockId, newColumnId, newOptionId, newRowId } from "./ids"
+import type { Column } from "./model"
 import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, SCHEMA_VERSION, type ColumnDoc, type Kind, type RowDoc, type TableDoc } from "./schema"
 import { parse, scalar, write } from "./values"
 
@@ -11,6 +12,8 @@ export interface Source {
   source: string
   licence: string
   link?: string
+  /** By name, what the file cannot say of a column. */
+  columns?: Record<string, { kind: Kind; options?: { name: string; color: string }[] }>
 }
 
 export async function fetchSource(): Promise<Source | null> {
@@ -21,8 +24,11 @@ export async function fetchSource(): Promise<Source | null> {
 export async function createSample(repo: Repo): Promise<DocHandle<TableDoc>> {
   const [source, csv] = await Promise.all([fetchSource(), fetch("/sample.csv").then(answer => answer.text())])
   const [header = [], ...lines] = parseCsv(csv)
-  const kinds = header.map((_, i) => guessKind(lines.map(line => line[i] ?? "")))
-  const ids = header.map(newColumnId)
+  const columns = header.map((name, i): Column => {
+    const { kind = guessKind(lines.map(line => line[i] ?? "")), options = [] } = source?.columns?.[name] ?? {}
+    const keys = generateNKeysBetween(null, null, options.length)
+    return { id: newColumnId(), name, kind, width: 0, options: options.map((option, at) => ({ ...option, id: newOptionId(), order: keys[at]! })) }
+  })
   const columnKeys = generateNKeysBetween(null, null, header.length)
   const handle = repo.create<TableDoc>()
   handle.change(doc => {
@@ -32,10 +38,7 @@ export async function createSample(repo: Repo): Promise<DocHandle<TableDoc>> {
     doc.columns = {}
     doc.blocks = {}
     doc.views = {}
-    ids.forEach((id, i) => {
-      const column: ColumnDoc = { name: scalar(header[i]!), kind: scalar(kinds[i]!), order: scalar(columnKeys[i]!) }
-      doc.columns[id] = column
-    })
+    columns.forEach((column, i) => (doc.columns[column.id] = columnOf(column, columnKeys[i]!)))
   })
   const rowKeys = generateNKeysBetween(null, null, lines.length)
   const step = Math.max(1, Math.floor(CELLS_PER_CHANGE / header.length))
@@ -44,17 +47,24 @@ export async function createSample(repo: Repo): Promise<DocHandle<TableDoc>> {
     handle.change(doc => {
       for (let r = from; r < Math.min(from + step, lines.length); r++) {
         if (r % ROWS_PER_BLOCK === 0) doc.blocks[(block = newBlockId())] = {}
-        doc.blocks[block]![newRowId(block)] = rowOf(rowKeys[r]!, lines[r]!, ids, kinds)
+        doc.blocks[block]![newRowId(block)] = rowOf(rowKeys[r]!, lines[r]!, columns)
       }
     })
   }
   return handle
 }
 
-function rowOf(order: string, line: readonly string[], ids: readonly string[], kinds: readonly Kind[]): RowDoc {
+function columnOf({ name, kind, options }: Column, order: string): ColumnDoc {
+  const column: ColumnDoc = { name: scalar(name), kind: scalar(kind), order: scalar(order) }
+  if (options.length === 0) return column
+  const written = options.map(({ id, name, color, order }) => [id, { name: scalar(name), color: scalar(color), order: scalar(order) }] as const)
+  return { ...column, options: Object.fromEntries(written) }
+}
+
+function rowOf(order: string, line: readonly string[], columns: readonly Column[]): RowDoc {
   const row: RowDoc = { order: scalar(order) }
-  ids.forEach((id, i) => {
-    const value = parse(kinds[i]!, line[i] ?? "")
+  columns.forEach(({ id, kind, options }, i) => {
+    const value = parse(kind, line[i] ?? "", options)
     if (typeof value === "string" || typeof value === "number" || typeof value === "boolean") row[id] = write(value)
   })
   return row

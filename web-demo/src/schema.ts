@@ -9,6 +9,22 @@ export const KINDS = ["text", "longtext", "number", "counter", "checkbox", "date
 /** A column of a kind that is not among these is kept, shown as text and never written. */
 export type Kind = (typeof KINDS)[number]
 
+/** The words people know them by. */
+export const KIND_NAMES: Record<Kind, string> = {
+  text: "Text",
+  longtext: "Long text",
+  number: "Number",
+  counter: "Counter",
+  checkbox: "Checkbox",
+  date: "Date",
+  select: "Select",
+  multiselect: "Multiselect",
+  link: "Link",
+}
+
+/** A kind that only others know goes by its own name. */
+export const kindName = (kind: string): string => (KIND_NAMES as Record<string, string>)[kind] ?? kind
+
 /** A string as Rust and this page write it (one scalar, last writer wins), or as a careless client does (a text object). */
 export type Str = Automerge.ImmutableString | string
 

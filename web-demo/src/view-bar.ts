@@ -1,10 +1,12 @@
 // The bar above the grid: one tab for all rows and one for each view, and what the one shown filters, sorts and hides.
 
 import { icon } from "./icons"
+import { openMenu, type Item } from "./menu"
+import { beside, openCard } from "./popover"
 import { toast } from "./toast"
 import { MAX_GROUPS, MAX_ITEMS, type Filter } from "./view"
 import type { ViewDesk } from "./view-desk"
-import { el, openMenu, openPopup } from "./view-dom"
+import { el } from "./view-dom"
 import { ColumnsForm } from "./view-columns-form"
 import { FilterForm } from "./view-filter-form"
 import { KeysForm } from "./view-keys-form"
@@ -77,7 +79,7 @@ export class ViewBar {
     const menu = el("button", { type: "button", className: "quiet small tab-menu", ariaLabel: `What to do with the view ${stored?.name ?? ""}` }, icon("down"))
     menu.setAttribute("aria-haspopup", "menu")
     menu.onclick = () => stored && this.#openMenu(menu, stored)
-    const add = el("button", { type: "button", className: "quiet small", ariaLabel: "New view", title: "New view", id: "new-view" }, icon("plus"))
+    const add = el("button", { type: "button", className: "quiet small", ariaLabel: "New view", title: "New view", id: "new-view" }, icon("add"))
     add.onclick = () => {
       this.desk.create(this.desk.freeName("View"))
       this.#rename()
@@ -107,13 +109,14 @@ export class ViewBar {
     const { id, name } = view
     const { views } = this.desk
     const at = views.all().findIndex(view => view.id === id)
-    openMenu(anchor, `View ${name}`, [
-      { label: "Rename", run: () => this.#rename() },
-      { label: "Duplicate", run: () => this.desk.choose(views.duplicate(id, this.desk.freeName(name))) },
-      { label: "Move left", run: () => views.move(id, -1), disabled: at === 0 },
-      { label: "Move right", run: () => views.move(id, 1), disabled: at === views.all().length - 1 },
-      { label: "Delete", run: () => this.#remove(view) },
-    ])
+    const items: Item[] = [
+      { label: "Rename", icon: "pencil", run: () => this.#rename() },
+      { label: "Duplicate", icon: "window", run: () => this.desk.choose(views.duplicate(id, this.desk.freeName(name))) },
+      { label: "Move left", icon: "left", run: () => views.move(id, -1), disabled: at === 0 },
+      { label: "Move right", icon: "right", run: () => views.move(id, 1), disabled: at === views.all().length - 1 },
+      { label: "Delete view", icon: "trash", danger: true, apart: true, run: () => this.#remove(view) },
+    ]
+    openMenu({ anchor: beside(anchor), label: `View ${name}`, items, opener: anchor, closed: this.done })
   }
 
   #remove({ id, name }: StoredView): void {
@@ -162,11 +165,13 @@ export class ViewBar {
       button.dataset.part = part
       button.setAttribute("aria-haspopup", "dialog")
       button.onclick = () => {
-        const form = (this.#form = make())
-        openPopup(button, label, form.element, () => {
+        const form = make()
+        openCard(button, label, "popup", form.element, () => {
           form.flush?.()
           if (this.#form === form) this.#form = null
+          giveBack(button)
         })
+        if (form.element.isConnected) this.#form = form
       }
       return button
     }
@@ -185,7 +190,7 @@ export class ViewBar {
     }
     const notice = el("button", { type: "button", className: "quiet warning" }, icon("notice"), el("span"))
     notice.dataset.part = "notice"
-    notice.onclick = () => openPopup(notice, "What is not followed", this.#reasons())
+    notice.onclick = () => openCard(notice, "What is not followed", "popup", this.#reasons(), () => giveBack(notice))
     this.#tools.append(
       notice,
       tool("filter", "filter", "Filter", () => new FilterForm(desk)),
@@ -212,6 +217,11 @@ export class ViewBar {
     button.querySelector("span")!.textContent = text
     button.classList.toggle("accent", active)
   }
+}
+
+/** To the button of a card that is closed, unless the focus is somewhere already. */
+function giveBack(button: HTMLElement): void {
+  if (document.activeElement === document.body) button.focus()
 }
 
 function countConditions(filter: Filter): number {

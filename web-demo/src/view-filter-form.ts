@@ -85,7 +85,7 @@ export class FilterForm {
       group.items.push(inside)
       this.#changed()
     }
-    const head = el("div", { className: "line" }, join, remove ? iconButton("close", "Remove this group", remove) : null)
+    const head = el("div", { className: "line" }, join, remove ? iconButton("cross", "Remove this group", remove) : null)
     const foot = el("div", { className: "line" }, add, depth + 1 < OFFERED_DEPTH ? nest : null)
     const className = depth === 0 ? "conditions" : "conditions nested"
     return el("div", { className, role: "group", ariaLabel: depth === 0 ? "Filter" : "Group of conditions" }, head, ...items, foot)
@@ -102,6 +102,7 @@ export class FilterForm {
       item.value = carried(item.op, now, item.value)
       this.#changed()
     })
+    which.dataset.first = ""
     const ops = OPS.filter(op => opFits(op, asked.kind)).map(op => [op, opWords(op, asked.kind)] as const)
     const how = choice<Op>("Operator", ops, item.op, op => {
       item.op = op
@@ -114,7 +115,7 @@ export class FilterForm {
           this.#write(PAUSE_MS)
         })
       : el("span", { className: "value-field warning" }, "This column was deleted")
-    return el("div", { className: "line condition", role: "group", ariaLabel: "Condition" }, which, how, value, iconButton("close", "Remove this condition", remove))
+    return el("div", { className: "line condition", role: "group", ariaLabel: "Condition" }, which, how, value, iconButton("cross", "Remove this condition", remove))
   }
 
   #asked(column: string): Asked {

@@ -1,9 +1,11 @@
 // The line below the grid: what each column adds up to, over the rows shown. It scrolls sideways with the cells.
 
 import type { Grid } from "./grid"
+import { openMenu } from "./menu"
+import { beside } from "./popover"
 import { AGGREGATES, aggregateFits, type AggregateOp } from "./view"
 import type { ViewDesk } from "./view-desk"
-import { el, openMenu } from "./view-dom"
+import { el } from "./view-dom"
 import { aggregateWords, valueWords } from "./view-words"
 
 export class ViewFooter {
@@ -56,9 +58,16 @@ export class ViewFooter {
     const others = aggregates.filter(aggregate => aggregate.column !== column)
     const set = (op: AggregateOp | null) => this.desk.edit("aggregates", op ? [...others, { op, column }] : others)
     const fitting = AGGREGATES.filter(op => aggregateFits(op, kind))
-    openMenu(anchor, `Sum up ${name}`, [
-      { label: "Nothing", run: () => set(null), chosen: own === undefined },
-      ...fitting.map(op => ({ label: aggregateWords(op, kind), run: () => set(op), chosen: own?.op === op })),
-    ])
+    openMenu({
+      anchor: beside(anchor),
+      label: `Sum up ${name}`,
+      items: [
+        { label: "Nothing", run: () => set(null), checked: own === undefined },
+        ...fitting.map(op => ({ label: aggregateWords(op, kind), run: () => set(op), checked: own?.op === op })),
+      ],
+      opener: anchor,
+      // Drawn anew with every sum.
+      closed: () => this.#strip.querySelector<HTMLElement>(`[data-total="${column}"]`)?.focus(),
+    })
   }
 }

@@ -44,9 +44,14 @@ export class KeysForm {
         choice("Column", names, key.column, column => this.#edit(with_({ column }))),
         choice("Direction", [["up", up], ["down", down]], key.descending ? "down" : "up", way => this.#edit(with_({ descending: way === "down" }))),
         first,
-        iconButton("close", "Remove", () => this.#edit(keys.filter((_, i) => i !== at))),
+        iconButton("cross", "Remove", () => this.#edit(keys.filter((_, i) => i !== at))),
       )
     })
+    if (keys.length === 0) {
+      const offered = [["", "Choose a column…"] as const, ...names]
+      const first = choice(this.part === "sort" ? "Sort by" : "Group by", offered, "", column => this.#edit([{ column, descending: false }]))
+      return redraw(this.element, el("div", { className: "line" }, el("span", { className: "word" }, "By"), first))
+    }
     const free = columns.filter(({ id }) => !keys.some(key => key.column === id))
     const add = el("button", { type: "button", className: "quiet", textContent: this.part === "sort" ? "Add a column to sort by" : "Add a column to group by" })
     add.disabled = keys.length >= this.most || free.length === 0

@@ -101,7 +101,8 @@ pub(super) fn collect(sheet: &Sheet, sources: &mut [Source]) -> Result<(), Impor
                     _ => name.into_owned(),
                 };
                 seen.insert(name.clone());
-                source.options.fresh.push((name, None));
+                let color = options::color_in_turn(source.options.there + source.options.fresh.len());
+                source.options.fresh.push((name, Some(color.to_owned())));
             }
         }
     }

@@ -255,7 +255,7 @@ impl<'l> Builder<'l> {
 }
 
 /// Which hint is for which column: all of them where no column was changed, and otherwise those whose name stands once.
-fn matching(hints: Vec<Hint>, given: &[String]) -> Vec<Option<Hint>> {
+pub(super) fn matching(hints: Vec<Hint>, given: &[String]) -> Vec<Option<Hint>> {
     if hints
         .iter()
         .map(|hint| hint.name.trim())

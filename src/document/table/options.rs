@@ -9,6 +9,17 @@ use rand::distr::{Alphanumeric, SampleString};
 /// The most options of one column.
 pub const MAX_OPTIONS: usize = 1000;
 
+/// Colours for options that nobody has chosen one for. Each is a CSS colour, so that every front end can show it. Gray says
+/// nothing and comes last.
+const COLORS: [&str; 10] = [
+    "red", "orange", "gold", "green", "teal", "blue", "purple", "pink", "brown", "gray",
+];
+
+/// The colour for the option at this place of its column.
+pub fn color_in_turn(at: usize) -> &'static str {
+    COLORS[at % COLORS.len()]
+}
+
 /// One choice of a select or multiselect column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SelectOption {

@@ -7,9 +7,11 @@ import type { Place } from "./place"
 /** How long a button says that it has copied. */
 const COPIED_MS = 1500
 
-export function fillApiCard(card: HTMLElement, place: Place): void {
+export function apiCard(place: Place): HTMLElement {
   const origin = location.origin
-  card.replaceChildren(
+  return make(
+    "div",
+    {},
     make("p", {}, "Programs work on this table while people do. What they write is here at once."),
     line("Read the rows", readLine(origin, place.id(), place.currentView())),
     line("Add a row", writeLine(origin, place.id(), place.table.cols())),

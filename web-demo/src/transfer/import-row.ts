@@ -1,7 +1,8 @@
 // One column of the file in the import form: whether it is used, what it becomes, and of which kind.
 
+import { kindName, KINDS } from "../schema"
 import { make } from "./build"
-import { KIND_NAMES, type Choice, type Column, type Mode } from "./plan"
+import type { Choice, Column, Mode } from "./plan"
 
 /** Beyond this a sample is cut: it is there to be recognised. */
 const SAMPLE_LETTERS = 40
@@ -29,9 +30,9 @@ export function choiceRow({ name, samples, errors, position, columns, choice, mo
   )
   const title = make("input", { "aria-label": `Name of ${label}`, value: choice.name, maxlength: "200", spellcheck: "false", autocomplete: "off" })
   // A kind that only the server knows is kept.
-  const kinds = [...new Set([...Object.keys(KIND_NAMES), choice.kind])]
+  const kinds = [...new Set<string>([...KINDS, choice.kind])]
   const kind = make("select", { "aria-label": `Kind of ${label}` })
-  kind.append(...kinds.map(value => make("option", { value, selected: value === choice.kind }, KIND_NAMES[value] ?? value)))
+  kind.append(...kinds.map(value => make("option", { value, selected: value === choice.kind }, kindName(value))))
   const given = make("span", { class: "soft" })
 
   const row = make(
@@ -49,7 +50,7 @@ export function choiceRow({ name, samples, errors, position, columns, choice, mo
     target.hidden = mode === "new"
     title.hidden = mode !== "new" && target.value !== ""
     kind.hidden = column !== undefined
-    given.textContent = column ? (KIND_NAMES[column.kind] ?? column.kind) : ""
+    given.textContent = column ? kindName(column.kind) : ""
     for (const field of [target, title, kind]) field.disabled = goes.to === "skip"
   }
   const decide = () => {
@@ -71,7 +72,7 @@ function warning(errors: number): HTMLElement[] {
 }
 
 function sampleText(samples: readonly unknown[]): string {
-  const texts = samples.filter(sample => sample !== null && sample !== "").slice(0, SAMPLES)
+  const texts = samples.filter(sample => sample !== null && sample !== "").map(String)
   const cut = (text: string) => (text.length > SAMPLE_LETTERS ? `${text.slice(0, SAMPLE_LETTERS)}…` : text)
-  return texts.map(sample => cut(String(sample))).join(" · ")
+  return [...new Set(texts)].slice(0, SAMPLES).map(cut).join(" · ")
 }

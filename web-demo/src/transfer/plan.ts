@@ -6,19 +6,6 @@ import type { Column as WholeColumn } from "../model"
 /** What a plan needs to know of a column of the table. */
 export type Column = Pick<WholeColumn, "id" | "name" | "kind">
 
-/** Kinds a column of a file can be given, with the words people know. Options are made of what the fields say. */
-export const KIND_NAMES: Record<string, string> = {
-  text: "Text",
-  longtext: "Long text",
-  number: "Number",
-  counter: "Counter",
-  checkbox: "Checkbox",
-  date: "Date",
-  select: "Select",
-  multiselect: "Multiselect",
-  link: "Link",
-}
-
 export type Mode = "new" | "append" | "update"
 
 /** Where a column of the file goes: into a column of its own, nowhere, or into a column of the table. */

@@ -2,12 +2,13 @@
 
 import { Api } from "../api"
 import { icon } from "../icons"
+import { openMenu, type Item } from "../menu"
+import { beside, openCard } from "../popover"
 import { toast } from "../toast"
-import { fillApiCard } from "./api-card"
+import { apiCard } from "./api-card"
 import { make } from "./build"
 import { watchDrops } from "./drop"
 import { ImportDialog } from "./import-dialog"
-import { menu, openUnder } from "./popover"
 import type { Place } from "./place"
 
 /** Where a page that is left for a new table leaves the words to greet with. */
@@ -17,7 +18,7 @@ export function joinTransfer(place: Place): void {
   const api = new Api(location.origin)
   const dialog = new ImportDialog(api, place, opened)
   const host = document.querySelector<HTMLElement>("#transfer")
-  host?.append(importButton(dialog), ...exportButton(api, place), ...apiButton(place))
+  host?.append(importButton(dialog), exportButton(api, place), apiButton(place))
   watchDrops(file => void dialog.open(file))
   const said = sessionStorage.getItem(SAID)
   sessionStorage.removeItem(SAID)
@@ -44,27 +45,24 @@ function importButton(dialog: ImportDialog): HTMLElement {
   return make("span", { class: "slot" }, button, picker)
 }
 
-function exportButton(api: Api, place: Place): HTMLElement[] {
+function exportButton(api: Api, place: Place): HTMLElement {
   const button = make("button", { class: "quiet", id: "export", "aria-haspopup": "menu" }, icon("export"), "Export")
-  const card = make("div", { class: "under-button export-menu" })
-  openUnder(
-    button,
-    card,
-    () => {
-      const link = (format: "csv" | "xlsx", text: string) => {
-        const href = api.exportUrl(place.id(), format, place.currentView())
-        return make("a", { href, download: `${place.table.title || "Untitled"}.${format}`, onclick: () => card.hidePopover() }, text)
-      }
-      card.replaceChildren(menu("Export", link("csv", "Export as CSV"), link("xlsx", "Export as XLSX")))
-    },
-    place.focus,
-  )
-  return [button, card]
+  // A link, so that the browser saves the file while it comes.
+  const save = (format: "csv" | "xlsx", label: string): Item => {
+    const href = api.exportUrl(place.id(), format, place.currentView())
+    return { label, icon: "export", run: () => make("a", { href, download: `${place.table.title || "Untitled"}.${format}` }).click() }
+  }
+  button.addEventListener("click", () => {
+    const items = [save("csv", "Export as CSV"), save("xlsx", "Export as XLSX")]
+    openMenu({ anchor: beside(button), label: "Export", items, opener: button, closed: place.focus })
+  })
+  return button
 }
 
-function apiButton(place: Place): HTMLElement[] {
-  const button = make("button", { class: "quiet", id: "api", title: "Read and write this table from a program" }, icon("code"), "API")
-  const card = make("div", { class: "under-button api-card", role: "dialog", "aria-label": "This table from a program" })
-  openUnder(button, card, () => fillApiCard(card, place), place.focus)
-  return [button, card]
+function apiButton(place: Place): HTMLElement {
+  const title = "Read and write this table from a program"
+  const button = make("button", { class: "quiet", id: "api", title, "aria-haspopup": "dialog" }, icon("code"), "API")
+  const closed = () => document.activeElement === document.body && place.focus()
+  button.addEventListener("click", () => openCard(button, "This table from a program", "api-card", apiCard(place), closed))
+  return button
 }
