@@ -46,8 +46,7 @@ async fn run() {
     let server = Server::start(&[]);
     let (first, second) = (csv(ROWS), csv(ROWS - EDITED_ROWS));
     println!(
-        "two files of 50,000 x 10, {:.1} MiB each
-",
+        "two files of 50,000 x 10, {:.1} MiB each\n",
         mebibytes(first.len() as u64)
     );
     let mut other = Person::at_a_table(&server).await;

@@ -97,9 +97,23 @@ fn bounded(what: &'static str, text: &str) -> Result<Arc<str>, BadName> {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PeerId(Arc<str>);
 
+/// What the peer ids of programs begin with that are present over HTTP. No peer may join or speak under such an id.
+const AGENT: &str = "agent:";
+
 impl PeerId {
     pub fn parse(text: &str) -> Result<Self, BadName> {
         bounded("peer id", text).map(Self)
+    }
+
+    /// The id under which a program is present that has no connection of its own.
+    pub fn of_agent(session: &str) -> Result<Self, BadName> {
+        bounded("session id", session)?;
+        Self::parse(&format!("{AGENT}{session}"))
+    }
+
+    /// Whether it is the server that speaks for this peer.
+    pub fn is_agent(&self) -> bool {
+        self.0.starts_with(AGENT)
     }
 
     pub fn as_str(&self) -> &str {
@@ -136,6 +150,11 @@ impl fmt::Display for StorageId {
 /// One WebSocket, for as long as it is open. Never reused within a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ConnectionId(pub u64);
+
+impl ConnectionId {
+    /// What comes from the server itself, over no socket. Sockets are counted from 1.
+    pub const SERVER: Self = Self(0);
+}
 
 impl fmt::Display for ConnectionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

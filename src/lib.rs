@@ -28,8 +28,8 @@
 //! | floor | module | what |
 //! |---|---|---|
 //! | 0 | [`id`], [`key`] | the names of things, and of writes |
-//! | 1 | [`document`] | what a document means: the CRDT, the table, CSV and XLSX |
-//! | 1 | [`wire`] | bytes to messages and back |
+//! | 1 | [`document`] | what a document means: the CRDT, JSON, the table, the bases, CSV and XLSX |
+//! | 1 | [`wire`] | bytes and JSON to messages and back |
 //! | 1 | [`sync`] | the gate, conversations, the change log, presence |
 //! | 2 | [`store`] | bytes on disk: the engine, the committer, snapshots |
 //! | 3 | [`room`] | the live document and its audience |

@@ -26,5 +26,9 @@ mod purge;
 mod replica;
 #[path = "table_model/values.rs"]
 mod values;
+#[path = "table_model/view_fixture.rs"]
+mod view_fixture;
+#[path = "table_model/view_random.rs"]
+mod view_random;
 #[path = "table_model/views.rs"]
 mod views;

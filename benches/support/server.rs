@@ -47,6 +47,10 @@ impl Server {
         }
     }
 
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The sync door.
     pub fn url(&self) -> String {
         format!("ws://{}/sync", self.address)

@@ -130,12 +130,21 @@ fn to_scalar(value: &Value) -> ScalarValue {
     }
 }
 
+/// Makes the root what the object says, word for word.
+pub fn fill(tx: &mut impl Transactable, content: &Map<String, Value>) -> Result<(), AutomergeError> {
+    match Editor::new(tx, usize::MAX).set_map(&ROOT, content) {
+        Err(Fault::Library(error)) => Err(*error),
+        // Nothing is counted here, and an object that was parsed is not too deep.
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
 /// Applies a merge patch to the root: objects merge, null removes, everything else takes the place of what was there, by
 /// difference: text is edited, a list keeps the items that it had at its begin and its end.
 pub fn merge(tx: &mut impl Transactable, patch: &Map<String, Value>) -> Result<(), AutomergeError> {
     let mut editor = Editor::new(tx, usize::MAX);
     match merge_object(&mut editor, &ROOT, patch) {
-        Err(Fault::Library(error)) => Err(error),
+        Err(Fault::Library(error)) => Err(*error),
         // Nothing is counted here, and a patch that was parsed is not too deep.
         Ok(()) | Err(_) => Ok(()),
     }

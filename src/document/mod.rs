@@ -2,6 +2,7 @@
 
 pub mod author;
 pub mod crdt;
+pub mod directory;
 pub mod export;
 pub mod import;
 pub mod json;

@@ -60,7 +60,7 @@ impl Format {
 /// What one file may hold at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the whole file; also bytes of text that all fields hold together.
+    /// Bytes of the whole file; also the bytes of text that all cells of an XLSX file show together.
     pub bytes: usize,
     /// Bytes of an XLSX file's parts when they are inflated, together.
     pub inflated_bytes: usize,

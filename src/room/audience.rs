@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use automerge::ChangeHash;
 
+use super::agents::Agents;
 use super::inbox::Mark;
 use crate::id::{ConnectionId, DocumentId, PeerId, StorageId};
 use crate::sync::bindings::OwnSessions;
@@ -61,12 +62,14 @@ enum Report {
 }
 
 pub struct Audience {
-    document: DocumentId,
-    sessions: Arc<OwnSessions>,
+    pub(super) document: DocumentId,
+    pub(super) sessions: Arc<OwnSessions>,
     present: HashMap<ConnectionId, Present>,
     /// The newest connection of each peer.
     by_peer: HashMap<PeerId, ConnectionId>,
-    roster: Roster,
+    pub(super) roster: Roster,
+    /// The programs that are present over HTTP.
+    pub(super) agents: Agents,
     gossip: Gossip,
     /// Reports that wait for a position, the newest of each storage.
     reports: HashMap<StorageId, (u64, f64, Report)>,
@@ -93,6 +96,7 @@ impl Audience {
             present: HashMap::new(),
             by_peer: HashMap::new(),
             roster: Roster::new(presence),
+            agents: Agents::default(),
             gossip: Gossip::new(&gossip),
             reports: HashMap::new(),
             max_reports: limits.storages,
@@ -100,8 +104,9 @@ impl Audience {
         }
     }
 
+    /// Whether nobody is here, neither over a connection nor over HTTP.
     pub fn is_empty(&self) -> bool {
-        self.present.is_empty()
+        self.present.is_empty() && self.agents.is_empty()
     }
 
     pub fn len(&self) -> usize {
@@ -146,6 +151,7 @@ impl Audience {
     /// Forgets those who were silent for too long.
     pub fn expire(&mut self, now: Instant) {
         let gone = self.roster.expire(now);
+        gone.iter().for_each(|peer| self.agents.forget(peer));
         self.say_goodbye(gone);
     }
 
@@ -206,7 +212,7 @@ impl Audience {
     }
 
     /// Puts a message into the lane of everybody but its author and the connection it came over.
-    fn push(&self, ephemeral: Arc<Ephemeral>, key: Option<Key>, via: Option<ConnectionId>) {
+    pub(super) fn push(&self, ephemeral: Arc<Ephemeral>, key: Option<Key>, via: Option<ConnectionId>) {
         for (connection, present) in &self.present {
             if Some(*connection) == via || present.peer == ephemeral.sender {
                 continue;

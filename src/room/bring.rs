@@ -43,6 +43,9 @@ pub enum NotBrought {
     NotReady { hash: ChangeHash, missing: ChangeHash },
     #[error("change {0}, or one that it builds on, was set aside for good: it makes the library panic")]
     SetAside(ChangeHash),
+    /// A change that another peer had sent ahead, and that these released, got in between. It takes a forged sequence number.
+    #[error("{}, after others were taken: {why}", named(.hash))]
+    Overtaken { hash: Option<ChangeHash>, why: Refusal },
 }
 
 fn named(hash: &Option<ChangeHash>) -> String {
@@ -95,7 +98,7 @@ impl Room {
             // Something kept aside that these changes released may have come before the last of them.
             if let Some((hash, why)) = commit.refused.first() {
                 let (hash, why) = (*hash, why.clone());
-                return Err(NotBrought::Refused { hash, why });
+                return Err(NotBrought::Overtaken { hash, why });
             }
             return Ok(self.edited(Brought {
                 commit,
@@ -214,4 +217,145 @@ fn in_order(document: &Document, changes: &[Change]) -> Result<Vec<Change>, NotB
         }
     }
     Ok(ordered)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use automerge::transaction::Transactable;
+    use automerge::{ActorId, AutoCommit, AutomergeError, ROOT, ReadDoc};
+
+    use super::*;
+    use crate::document::author::{Author, Door};
+    use crate::id::DocumentId;
+    use crate::room::{RoomLimits, Rooms};
+    use crate::store::memory::MemoryEngine;
+    use crate::store::{Committer, Need, Store, StoreLimits};
+    use crate::sync::bindings::Bindings;
+
+    struct Scene {
+        store: Store,
+        _committer: Committer,
+        room: Arc<Room>,
+        now: Instant,
+    }
+
+    /// An empty room that is awake.
+    fn scene() -> Scene {
+        let (store, committer) = Store::open(Arc::new(MemoryEngine::new()), StoreLimits::default()).unwrap();
+        let sessions = Bindings::new(Default::default(), "test").own_sessions();
+        let rooms = Rooms::new(store.clone(), RoomLimits::default(), 1, sessions);
+        let now = Instant::now();
+        let room = rooms
+            .open(&DocumentId::from_uuid(uuid::Uuid::from_u128(1)), now)
+            .unwrap();
+        room.begin_wake(now);
+        room.wake(ActorId::from([9; 16]), now);
+        Scene {
+            store,
+            _committer: committer,
+            room,
+            now,
+        }
+    }
+
+    fn writer() -> Writer {
+        let author = Author {
+            time: 0,
+            user: None,
+            device: "test".into(),
+            door: Door::Rest,
+        };
+        let connection = None;
+        Writer { author, connection }
+    }
+
+    fn offered(changes: &[Change]) -> Vec<Offered> {
+        let offer = |change: &Change| Offered::Change(Box::new(change.clone()));
+        changes.iter().map(offer).collect()
+    }
+
+    impl Scene {
+        fn place(&self) -> Place {
+            self.store.try_reserve(Need { changes: 1, bytes: 1 }).unwrap()
+        }
+
+        fn bring(&self, changes: &[Change]) -> Result<Brought, NotBrought> {
+            let brought = self.room.bring(self.place(), offered(changes), &writer(), self.now);
+            brought.map(|brought| brought.value)
+        }
+    }
+
+    /// The changes of somebody who has put `key` so many times.
+    fn changes(key: &str, count: usize) -> Vec<Change> {
+        let mut ada = AutoCommit::new();
+        for n in 0..count {
+            ada.put(ROOT, key, n as i64).unwrap();
+            ada.commit();
+        }
+        ada.get_changes(&[])
+    }
+
+    #[test]
+    fn changes_come_in_whatever_their_order_each_once() {
+        let scene = scene();
+        let mut all = changes("ada", 20);
+        all.reverse();
+        all.push(all[3].clone());
+        let brought = scene.bring(&all).unwrap();
+        assert_eq!((brought.new, brought.created), (20, true));
+        let again = scene.bring(&all).unwrap();
+        assert_eq!((again.new, again.created, scene.room.end()), (0, false, 20));
+    }
+
+    #[test]
+    fn one_that_cannot_be_taken_keeps_all_out_and_is_named() {
+        let scene = scene();
+        let all = changes("ada", 3);
+        let gap = [all[0].clone(), all[2].clone()];
+        let missing = all[1].hash();
+        assert!(matches!(scene.bring(&gap), Err(NotBrought::NotReady { missing: named, .. }) if named == missing));
+        let mut says = all[2].decode();
+        says.seq = 7;
+        let crafted = [all[0].clone(), all[1].clone(), Change::from(says)];
+        let refused = scene.bring(&crafted).unwrap_err();
+        let named = crafted[2].hash();
+        assert!(
+            matches!(refused, NotBrought::Refused { hash: Some(hash), .. } if hash == named),
+            "{refused}"
+        );
+        assert_eq!((scene.room.end(), scene.room.kept_aside()), (0, 0));
+    }
+
+    /// Somebody edits without a pause: the document has always moved on when the copy is ready.
+    #[test]
+    fn a_document_that_does_not_keep_still_is_made_to_wait() {
+        let scene = scene();
+        let (done, edits) = (AtomicBool::new(false), std::sync::atomic::AtomicI64::new(0));
+        let brought = std::thread::scope(|threads| {
+            threads.spawn(|| {
+                while !done.load(Ordering::Acquire) {
+                    let n = edits.fetch_add(1, Ordering::AcqRel);
+                    let place = scene.place();
+                    let edit = |tx: &mut automerge::transaction::Transaction<'_>| tx.put(ROOT, "n", n);
+                    let edited = scene.room.edit::<_, AutomergeError>(place, &writer(), scene.now, edit);
+                    assert!(edited.is_ok());
+                }
+            });
+            while edits.load(Ordering::Acquire) < 3 {
+                std::thread::yield_now();
+            }
+            let brought = scene.bring(&changes("ada", 200));
+            done.store(true, Ordering::Release);
+            brought
+        });
+        assert_eq!(brought.unwrap().new, 200);
+        let seen = scene.room.look(scene.now, |document| {
+            let document = document.automerge();
+            ["n", "ada"].map(|key| document.get(ROOT, key).unwrap().unwrap().0.as_i64())
+        });
+        let last = edits.load(Ordering::Acquire) - 1;
+        assert_eq!(seen.unwrap().value, [Some(last), Some(199)]);
+    }
 }

@@ -12,8 +12,9 @@ use bytes::Bytes;
 
 use super::commit::Writer;
 use super::keys::{KeyRefusal, Keyed, Known, Once};
-use super::room::{Live, Room, Seen, Slot};
+use super::room::{Live, Room, Slot};
 use super::run::heads_with;
+use super::seen::Seen;
 use crate::document::crdt::{Document, EditFailed};
 use crate::store::{Place, StoredChange, Tombstone};
 use crate::sync::log::Heads;

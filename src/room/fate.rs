@@ -13,7 +13,8 @@ use super::commit::Writer;
 use super::edit::EditError;
 use super::keys::{Keyed, Once};
 use super::notes::Deletion;
-use super::room::{Room, Seen};
+use super::room::Room;
+use super::seen::Seen;
 use crate::store::{Fate, Place, StoreError, Tombstone};
 
 /// Why a document was not deleted or restored.

@@ -8,7 +8,8 @@ use bytes::Bytes;
 
 use super::edit::Edited;
 use super::notes::bounded;
-use super::room::{Room, Seen, Slot};
+use super::room::{Room, Slot};
+use super::seen::Seen;
 use crate::key::{AHEAD_MS, KEPT_MS, Key, KeyId};
 use crate::store::{KeyRecord, Note};
 

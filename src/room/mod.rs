@@ -1,5 +1,6 @@
 //! Floor 3: the live document. A room is a plain shared value; connections come to it and pull.
 
+pub mod agents;
 pub mod audience;
 mod bring;
 mod commit;
@@ -13,6 +14,7 @@ mod notes;
 pub mod room;
 pub mod rooms;
 mod run;
+mod seen;
 mod sleep;
 mod table;
 mod turns;
@@ -24,8 +26,9 @@ pub use edit::{EditError, Edited};
 pub use fate::NotTurned;
 pub use keys::{KeyRefusal, Keyed, Once, RecallError};
 pub use notes::Deletion;
-pub use room::{Room, RoomLimits, Seen};
+pub use room::{Room, RoomLimits};
 pub use rooms::Rooms;
+pub use seen::Seen;
 pub use sleep::Waking;
 pub use table::TableReading;
 pub use turns::BulkTurn;

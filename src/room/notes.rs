@@ -116,8 +116,8 @@ impl Notes {
     pub fn flushed(&mut self, number: u64) {
         self.durable = self.durable.max(number);
         self.keys.retain(|_, (pending, _)| *pending > number);
-        while let Some((_, tombstone)) = self.decided.pop_front_if(|(decided, _)| *decided <= number) {
-            self.shown = tombstone;
+        while self.decided.front().is_some_and(|(decided, _)| *decided <= number) {
+            self.shown = self.decided.pop_front().and_then(|(_, tombstone)| tombstone);
         }
     }
 

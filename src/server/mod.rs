@@ -54,6 +54,8 @@ pub struct Server {
     receiving: Arc<Semaphore>,
     bulks: rest::Bulks,
     exports: Arc<Semaphore>,
+    /// The names of tables, as they were read last.
+    names: Arc<rest::Names>,
     draining: AtomicBool,
 }
 
@@ -79,6 +81,7 @@ impl Server {
             receiving: rest::budget(config.rest.receiving_bytes),
             bulks: rest::Bulks::new(config.rest.bulk_writes),
             exports: Arc::new(Semaphore::new(config.rest.exports)),
+            names: Arc::default(),
             draining: AtomicBool::new(false),
             config,
             store,

@@ -48,7 +48,11 @@ impl Tombstone {
         let by = author.user.as_ref().unwrap_or(&author.device);
         Self {
             at: author.time,
-            by: by[..by.floor_char_boundary(MAX_BY)].to_owned(),
+            by: by
+                .char_indices()
+                .take_while(|(at, letter)| at + letter.len_utf8() <= MAX_BY)
+                .map(|(_, letter)| letter)
+                .collect(),
         }
     }
 }

@@ -10,6 +10,7 @@
 //! - Everything else is an echo. It changes nothing here: an echo keeps no binding alive.
 //! - Bindings outlive their connection by [`Limits::linger`], so that an echo that was under way brings no ghost. The
 //!   messages the server makes itself are known by their session, for ever.
+//! - Nobody but the server speaks for a program that is present over HTTP.
 
 use crate::id::{ConnectionId, PeerId};
 use std::collections::{HashMap, VecDeque};
@@ -152,7 +153,7 @@ impl Bindings {
         let Some(carrier) = self.connections.get(&via) else {
             return Spoken::Echo;
         };
-        if session.starts_with(&self.own_sessions) {
+        if session.starts_with(&self.own_sessions) || sender.is_agent() {
             return Spoken::Echo;
         }
         if sender == carrier {
@@ -291,6 +292,16 @@ mod tests {
         bindings.expire(later);
         assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(2)), Spoken::Echo);
         assert_eq!(bindings.may_speak(later, &ada, "s", ConnectionId(3)), Spoken::Own);
+    }
+
+    #[test]
+    fn nobody_speaks_for_a_program_that_is_present_over_http() {
+        let mut bindings = Bindings::new(Limits::default(), "7f3a");
+        let (now, via) = (Instant::now(), ConnectionId(1));
+        bindings.joined(now, &id("grace"), via);
+        let agent = PeerId::of_agent("7").unwrap();
+        assert_eq!(bindings.may_speak(now, &agent, "s", via), Spoken::Echo);
+        assert_eq!(bindings.len(), 1);
     }
 
     /// The session of another server's messages is nobody's here: a client connected to both may carry them over.

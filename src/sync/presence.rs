@@ -167,6 +167,16 @@ impl Roster {
         Heard::Relay { key, restored }
     }
 
+    /// Whether somebody can be listed: is already, or would be.
+    pub fn has_room_for(&mut self, sender: &PeerId) -> bool {
+        self.make_room_for(sender);
+        self.people.len() < self.limits.people || self.people.contains_key(sender)
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// Forgets the one that has been gone longest if a newcomer finds the roster full.
     fn make_room_for(&mut self, sender: &PeerId) {
         if self.people.len() < self.limits.people || self.people.contains_key(sender) {

@@ -1,10 +1,11 @@
-//! From CBOR as JavaScript writes it to JSON, for people and programs that read presence over HTTP.
+//! From CBOR as JavaScript writes it to JSON and back, for people and programs that are present over HTTP.
 //!
-//! The result is for reading, not for sending back: `undefined` becomes null (and its key is left out of a map, as
+//! What is read is for reading, not for sending back: `undefined` becomes null (and its key is left out of a map, as
 //! JSON.stringify does), a Date its ISO 8601 text, bytes `{"$bytes": length}`, an integer that JavaScript numbers cannot
 //! hold its digits as text, NaN and the infinities null, text with lone surrogates the same text with U+FFFD.
 
 use super::cbor::Raw;
+use minicbor::Encoder;
 use serde_json::{Map, Value, json};
 
 /// The largest whole number a JavaScript number holds exactly.
@@ -56,6 +57,34 @@ pub fn to_json(item: Raw<'_>, left: &mut usize) -> Result<Value, NotJson> {
         // No number in JSON is infinite or NaN; the conversion makes null of them.
         (_, _, Some(float)) => Ok(number(float)),
         _ => Err(NotJson::Simple),
+    }
+}
+
+/// A value as JavaScript would write it: whole numbers beyond 32 bits as floats, since those that take eight bytes are read
+/// as BigInt.
+pub fn to_cbor(value: &Value) -> Vec<u8> {
+    let mut out = Encoder::new(Vec::new());
+    write(&mut out, value).expect("writing into memory cannot fail");
+    out.into_writer()
+}
+
+fn write(out: &mut Encoder<Vec<u8>>, value: &Value) -> Result<(), minicbor::encode::Error<std::convert::Infallible>> {
+    match value {
+        Value::Null => out.null()?.ok(),
+        Value::Bool(flag) => out.bool(*flag)?.ok(),
+        Value::Number(n) => match n.as_i64().filter(|n| n.unsigned_abs() <= u64::from(u32::MAX)) {
+            Some(n) => out.i64(n)?.ok(),
+            None => out.f64(n.as_f64().unwrap_or(f64::NAN))?.ok(),
+        },
+        Value::String(text) => out.str(text)?.ok(),
+        Value::Array(items) => {
+            out.array(items.len() as u64)?;
+            items.iter().try_for_each(|item| write(out, item))
+        }
+        Value::Object(fields) => {
+            out.map(fields.len() as u64)?;
+            fields.iter().try_for_each(|(key, value)| write(out.str(key)?, value))
+        }
     }
 }
 
@@ -119,6 +148,15 @@ mod tests {
 
     fn json_of(bytes: &[u8]) -> Result<Value, NotJson> {
         to_json(Raw::parse(bytes).unwrap(), &mut 1000)
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let value =
+            json!({ "n": [0, -7, u32::MAX, 1_700_000_000_000_i64, 0.5], "s": "ü", "o": { "t": true, "z": null } });
+        assert_eq!(json_of(&to_cbor(&value)), Ok(value));
+        // A float, as JavaScript writes it: eight bytes of integer would come out as BigInt.
+        assert_eq!(to_cbor(&json!(1_i64 << 32))[0], 0xfb);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Bytes to messages and back, without opinions about what the messages mean.
+//! Bytes and JSON to messages and back.
 
 pub mod cbor;
 pub mod json;

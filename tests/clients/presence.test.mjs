@@ -181,6 +181,54 @@ test("the room's roster over HTTP", beyondReference, async t => {
   assert.ok(!(await roster(hers.id)).includes(anna.peerId))
 })
 
+/** Says over HTTP what a program shows; without a state, that it leaves. */
+async function agentShows(documentId, session, state) {
+  const address = new URL(`/v1/rooms/${documentId}/presence/${session}`, server.http)
+  const headers = { "content-type": "application/json" }
+  const response = await fetch(address, state ? { method: "PUT", headers, body: JSON.stringify(state) } : { method: "DELETE" })
+  assert.ok(response.ok, await response.text())
+}
+
+test("a program is present over HTTP as a person is: it comes, moves its cursor and leaves", beyondReference, async t => {
+  const anna = await Client.join(t, v2, server.url)
+  const document = await anna.publish({})
+  const annaShows = present(t, document, { name: "Anna" })
+  const user = { userId: "agent-7", name: "Totals", color: "#0a7" }
+  const agent = "agent:totals"
+  await agentShows(document.id, "totals", { user, cursor: { row: "r1", at: 1_700_000_000_000 } })
+  await shows("the program", annaShows, shown => stateOf(shown, agent))
+  assert.deepEqual(stateOf(annaShows, agent), { user, cursor: { row: "r1", at: 1_700_000_000_000 } })
+
+  await agentShows(document.id, "totals", { user, cursor: { row: "r2" } })
+  await shows("its cursor elsewhere", annaShows, shown => stateOf(shown, agent).cursor.row === "r2")
+  // A newcomer is told at once, though the program says nothing more.
+  const ben = await Client.join(t, v2, server.url)
+  const benShows = present(t, await ben.find(document.url), { name: "Ben" })
+  await shows("the program", benShows, shown => stateOf(shown, agent)?.cursor.row === "r2")
+  await agentShows(document.id, "totals", { user })
+  await shows("no cursor any more", annaShows, shown => stateOf(shown, agent).cursor === null)
+
+  const goodbye = event("its goodbye", benShows, "goodbye", ({ peerId }) => peerId === agent)
+  await agentShows(document.id, "totals")
+  await goodbye
+  assert.ok(!peers(benShows).includes(agent))
+  assert.ok(!(await roster(document.id)).includes(agent))
+})
+
+test("nobody else speaks under a program's id", beyondReference, async t => {
+  const anna = await Client.join(t, v2, server.url)
+  const document = await anna.publish({})
+  const annaShows = present(t, document, { name: "Anna" })
+  const user = { userId: "agent-7", name: "Totals" }
+  await agentShows(document.id, "forged", { user })
+  await shows("the program", annaShows, shown => stateOf(shown, "agent:forged"))
+  const forger = await RawPeer.join(t, server.url)
+  forger.broadcast(document.id, says({ user: { name: "Forged" } }), { senderId: "agent:forged" })
+  forger.broadcast(document.id, says({ name: "in its own name" }))
+  await shows("the forger itself", annaShows, shown => stateOf(shown, forger.peerId))
+  assert.deepEqual(stateOf(annaShows, "agent:forged"), { user })
+})
+
 test("who says nothing for too long is forgotten", ownServerBeyondReference, async t => {
   const hasty = await startServer({ presenceTtl: "400ms", sweepEvery: "50ms" })
   t.after(() => hasty.close())

@@ -142,11 +142,16 @@ impl Drop for Server {
 
 /// The status and the body of a GET.
 pub fn get(address: SocketAddr, path: &str) -> (u16, String) {
+    ask(address, "GET", path)
+}
+
+/// The status and the body of a request without a body.
+pub fn ask(address: SocketAddr, method: &str, path: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(address).expect("the server accepts");
     stream.set_read_timeout(Some(LONG)).expect("a time that is not zero");
     write!(
         stream,
-        "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
     )
     .expect("it takes a request");
     let mut answer = String::new();

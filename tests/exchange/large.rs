@@ -139,6 +139,10 @@ fn measure_memory() {
 #[test]
 #[ignore = "a measurement"]
 fn measure_inserts() {
+    let import = Import::new_table(read(rows(20, 10_000).as_bytes()).unwrap(), &[]).unwrap();
+    let start = Instant::now();
+    new_document("Wide", import, SmallRng::seed_from_u64(1)).unwrap();
+    println!("20 rows of 10,000 made in {:?}", start.elapsed());
     let text = rows(50_000, 10);
     let import = Import::new_table(read(text.as_bytes()).unwrap(), &[]).unwrap();
     let start = Instant::now();

@@ -2,7 +2,7 @@
 
 use roundtable::document::import::{Blank, Choice, Import, ImportError, choices};
 use roundtable::document::sheet::Limits;
-use roundtable::document::table::{ColumnId, Kind, TableEdit};
+use roundtable::document::table::{ColumnId, Kind, NewOption, TableEdit};
 use serde_json::{Value as Json, json};
 
 use super::support::{Replica, read};
@@ -77,6 +77,25 @@ fn rows_are_appended_to_the_columns_of_their_names() {
     assert_eq!(seen.rows[3][2], json!(["\"new\""]));
     let options: Vec<_> = seen.columns[2].2.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(options, ["Red", "big, heavy", "new"]);
+}
+
+/// Slices wait behind the edits of people: an option that somebody adds meanwhile stays.
+#[test]
+fn options_are_added_beside_those_that_came_meanwhile() {
+    let mut stock = stock();
+    let import = stock.append("SKU,Tags\nc-3,blue\n", &[]);
+    let tags = stock.table.column("Tags");
+    let meanwhile = NewOption {
+        name: "green".into(),
+        ..NewOption::default()
+    };
+    let options = vec![meanwhile];
+    stock.table.edit(&[TableEdit::AddOptions { column: tags, options }]);
+    stock.table.run(import);
+    let seen = stock.table.seen();
+    let options: Vec<_> = seen.columns[2].2.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(options, ["Red", "big, heavy", "green", "blue"]);
+    assert_eq!(seen.rows[2][2], json!(["\"blue\""]));
 }
 
 #[test]

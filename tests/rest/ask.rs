@@ -10,6 +10,8 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use crate::described;
+
 pub const LIMIT: Duration = Duration::from_secs(20);
 
 pub struct Answer {
@@ -20,7 +22,28 @@ pub struct Answer {
 
 impl Answer {
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).expect("the body is JSON")
+        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
+    }
+
+    /// The answer, which must be of this status.
+    #[track_caller]
+    pub fn is(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}", self.text());
+        self
+    }
+
+    /// The detail of the problem, which must be of this status and code and name this field.
+    #[track_caller]
+    pub fn refuses(&self, status: u16, code: &str, field: Option<&str>) -> String {
+        let problem = self.problem();
+        let field = field.unwrap_or_default();
+        assert_eq!(
+            (problem.0, problem.1.as_str(), problem.2.as_str()),
+            (status, code, field),
+            "{}",
+            self.text()
+        );
+        self.json()["detail"].as_str().unwrap_or_default().to_owned()
     }
 
     pub fn header(&self, name: &str) -> &str {
@@ -45,7 +68,7 @@ impl Answer {
     }
 
     pub fn text(&self) -> String {
-        String::from_utf8_lossy(&self.body).into_owned()
+        format!("{}\n{}", self.headers, String::from_utf8_lossy(&self.body))
     }
 }
 
@@ -65,7 +88,7 @@ pub async fn start_with(engine: &MemoryEngine, set: impl FnOnce(&mut Config)) ->
         .expect("the server starts")
 }
 
-/// `headers` are lines that end in `\r\n`.
+/// `headers` are lines that end in `\r\n`. The answer is checked against the description of the API.
 pub async fn ask(server: &Running, method: &str, path: &str, headers: &str, body: impl AsRef<[u8]>) -> Answer {
     let mut socket = TcpStream::connect(server.address).await.unwrap();
     let body = body.as_ref();
@@ -82,11 +105,15 @@ pub async fn ask(server: &Running, method: &str, path: &str, headers: &str, body
     let split = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
     let headers = String::from_utf8(answer[..split].to_vec()).unwrap();
     let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
-    Answer {
+    let answer = Answer {
         status,
         headers,
         body: answer[split + 4..].to_vec(),
+    };
+    if path.starts_with("/v1/") && path != "/v1/openapi.json" {
+        described::check(server, method, path, &answer).await;
     }
+    answer
 }
 
 pub async fn get(server: &Running, path: &str) -> Answer {

@@ -1,7 +1,12 @@
 //! The REST door: what is answered is on disk, what others did is not overwritten unseen, bad input is told what was wrong.
 
 mod ask;
+mod bases;
+mod described;
 mod documents;
+mod presence;
+mod tables;
+mod tombstones;
 
 use roundtable::store::memory::MemoryEngine;
 
@@ -18,7 +23,12 @@ async fn the_description_names_every_route() {
         ("/v1/documents", &["get", "post"][..]),
         ("/v1/documents/{document}", &["get", "patch"]),
         ("/v1/documents/{document}/bytes", &["get", "put"]),
+        ("/v1/bases", &["get", "post"]),
+        ("/v1/bases/{base}", &["get", "patch"]),
+        ("/v1/bases/{base}/tables", &["get"]),
+        ("/v1/bases/{base}/tables/{name}", &["put", "patch", "delete"]),
         ("/v1/rooms/{document}/presence", &["get"]),
+        ("/v1/rooms/{document}/presence/{session}", &["put", "delete"]),
     ] {
         for operation in operations {
             let described = &paths[path][operation];

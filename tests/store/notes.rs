@@ -84,6 +84,8 @@ fn keeps_notes<E: Engine + Clone + 'static>(engine: E, reopen: impl FnOnce(World
     world.note(&alpha, [], vec![key(id(NOW, 3), "shorter now")]);
     world.note(&alpha, [], vec![Note::Fate(Fate::Deleted(tombstone(NOW)))]);
     world.settle();
+    // Compaction leaves them alone.
+    world.compact(&alpha, 2);
     let world = World::on(reopen(world));
     assert_eq!(world.answer(&alpha, id(NOW, 1)), Some("first".into()));
     assert_eq!(world.answer(&alpha, id(NOW, 2)), Some(long.into()));

@@ -23,6 +23,9 @@ export const KIND_NAMES: Record<Kind, string> = {
   link: "Link",
 }
 
+/** A column with more different texts than this is not about to choose between them. */
+export const MAX_CONVERTED_OPTIONS = 200
+
 export const hasOptions = (kind: Kind): boolean => kind === "select" || kind === "multiselect"
 
 /** Where a column shall stand: next to another one, by id, or behind all. */
@@ -65,12 +68,6 @@ export class Columns {
     if (beside !== "end" && Object.values(beside)[0] === id) return
     const { key, rekeyed } = this.#place(id, beside)
     this.#apply([...rekeyed.map(placed => this.#edit(placed.id, ["order"], placed.order)), this.#edit(id, ["order"], key)])
-  }
-
-  /** One place to the left (-1) or right (1). */
-  shift(id: string, by: -1 | 1): void {
-    const neighbour = this.table.cols()[this.table.columnIndex(id) + by]?.id
-    if (neighbour !== undefined) this.move(id, by < 0 ? { before: neighbour } : { after: neighbour })
   }
 
   remove(id: string): void {
@@ -128,7 +125,8 @@ export class Columns {
     const odd = this.#misfits(column)
     const texts = odd.map(({ value }) => show(value, { kind: "multiselect", options: column.options }).trim())
     const names = hasOptions(column.kind) ? texts.flatMap(text => namesIn(column, text)) : []
-    const { edits, options } = this.#newOptions(id, names)
+    const few = new Set(names).size <= MAX_CONVERTED_OPTIONS
+    const { edits, options } = this.#newOptions(id, few ? names : [])
     const cells = odd.flatMap(({ row, value }, i) => {
       const after = parse(column.kind, texts[i]!, options)
       return after === undefined ? [] : [{ row, column: id, before: value, after }]
@@ -144,7 +142,7 @@ export class Columns {
     const text = column.kind === "text" || column.kind === "longtext"
     const ids = new Set(text ? column.options.map(option => option.id) : [])
     return this.table
-      .rows()
+      .allRows()
       .map(row => ({ row, value: this.table.get(row, column.id) }))
       .filter(({ value }) => {
         if (typeof value === "object" && !isIds(value)) return false
@@ -184,7 +182,7 @@ export class Columns {
   }
 
   #freeName(name: string): string {
-    const taken = new Set(this.table.cols().map(column => column.name))
+    const taken = new Set(this.table.placedColumns().map(({ id }) => this.table.column(id)?.name))
     let number = 1
     while (taken.has(number === 1 ? name : `${name} ${number}`)) number++
     return number === 1 ? name : `${name} ${number}`

@@ -10,6 +10,7 @@ import { drawCell, lookOf } from "./cells"
 import { PATHS } from "./icons"
 import type { Column, Model } from "./model"
 import type { Range, Spot } from "./selection"
+import { Lines } from "./lines"
 
 const ROW_HEIGHT = 30
 const ROW_NUMBER_WIDTH = 56
@@ -23,6 +24,11 @@ interface GridRow {
   id: string
 }
 
+/** The id of a line without a row, on which the heading of a group stands. */
+const HEADING = ""
+
+const isHeading = (model: unknown): boolean => (model as GridRow).id === HEADING
+
 /** Registers RevoGrid's elements. Before that, `revo-grid` is an unknown element without methods. */
 export async function defineGrid(): Promise<void> {
   defineCustomElements()
@@ -34,6 +40,7 @@ export class Grid {
   /** Lies over the cells inside what scrolls, so that boxes and the editor move with the cells by themselves. */
   readonly overlay = document.createElement("div")
   #lefts: number[] = []
+  #lines = new Lines([])
   #shownColumns = ""
   #scrollY: HTMLElement | null = null
   #scrollX: HTMLElement | null = null
@@ -54,7 +61,7 @@ export class Grid {
       accessible: false,
       hideAttribution: true,
       rowSize: ROW_HEIGHT,
-      rowHeaders: { size: ROW_NUMBER_WIDTH },
+      rowHeaders: { size: ROW_NUMBER_WIDTH, cellTemplate: (_: unknown, { rowIndex }: { rowIndex: number }) => this.#lines.number(rowIndex) },
       theme: "compact",
     })
     this.element.setAttribute("role", "grid")
@@ -64,7 +71,10 @@ export class Grid {
     this.element.addEventListener("beforecellfocus", event => event.preventDefault())
     this.element.addEventListener("beforerowrender", event => {
       const { node, item } = (event as CustomEvent).detail
-      Object.assign((node.$attrs$ ??= {}), { role: "row", "aria-rowindex": String(item.itemIndex + 2) })
+      const number = this.#lines.number(item.itemIndex)
+      // The heading of a group says itself what it is; the line behind it is empty.
+      const shown = number === "" ? { role: "presentation" } : { role: "row", "aria-rowindex": String(Number(number) + 1) }
+      Object.assign((node.$attrs$ ??= {}), shown)
     })
     this.setColumns()
     this.setRows()
@@ -116,13 +126,17 @@ export class Grid {
         title: `${column.name} (${column.kind})`,
       }),
       columnTemplate: h => drawHeader(h, column),
-      cellProperties: ({ model }) => ({ role: "gridcell", ...place, ...lookOf(column, value(model)) }),
-      cellTemplate: (h, { model }) => drawCell(h, column, value(model)),
+      cellProperties: ({ model }) => {
+        if (isHeading(model)) return { class: { heading: true } }
+        return { role: "gridcell", ...place, ...lookOf(column, value(model)) }
+      },
+      cellTemplate: (h, { model }) => (isHeading(model) ? "" : drawCell(h, column, value(model))),
     }
   }
 
   setRows(): void {
-    this.element.source = this.model.rows().map(id => ({ id }))
+    this.#lines = new Lines(this.model.groupStarts?.() ?? [])
+    this.element.source = this.#lines.spread(this.model.rows(), HEADING).map(id => ({ id }))
     this.element.setAttribute("aria-rowcount", String(this.model.rows().length + 1))
   }
 
@@ -141,9 +155,9 @@ export class Grid {
     const x = this.#lefts[left] ?? 0
     return {
       left: x,
-      top: top * ROW_HEIGHT,
+      top: this.#lines.of(top) * ROW_HEIGHT,
       width: (this.#lefts[right + 1] ?? x) - x,
-      height: (bottom - top + 1) * ROW_HEIGHT,
+      height: (this.#lines.of(bottom) - this.#lines.of(top) + 1) * ROW_HEIGHT,
     }
   }
 
@@ -153,7 +167,7 @@ export class Grid {
     const x = clientX - rect.left
     let col = this.model.cols().length - 1
     while (col > 0 && (this.#lefts[col] ?? 0) > x) col--
-    const row = Math.floor((clientY - rect.top) / ROW_HEIGHT)
+    const row = this.#lines.rowAt(Math.floor((clientY - rect.top) / ROW_HEIGHT))
     return { row: Math.max(0, Math.min(row, this.model.rows().length - 1)), col }
   }
 
@@ -201,7 +215,15 @@ export class Grid {
     const top = this.#scrollY?.scrollTop ?? 0
     const height = this.#scrollY?.clientHeight ?? 0
     const page = Math.max(1, Math.floor(height / ROW_HEIGHT) - 1)
-    return { first: Math.floor(top / ROW_HEIGHT), last: Math.ceil((top + height) / ROW_HEIGHT), page }
+    const rowAt = (y: number) => this.#lines.rowAt(y / ROW_HEIGHT)
+    return { first: rowAt(Math.floor(top)), last: rowAt(Math.ceil(top + height)), page }
+  }
+
+  /** Calls back whenever the cells are scrolled; `left` is how far to the side. */
+  watchScroll(scrolled: (left: number) => void): void {
+    const tell = () => scrolled(this.#scrollX?.scrollLeft ?? 0)
+    this.#scrollX?.addEventListener("scroll", tell, { passive: true })
+    this.#scrollY?.addEventListener("scroll", tell, { passive: true })
   }
 }
 
@@ -226,7 +248,7 @@ function addColumn(): ColumnRegular {
     filter: false,
     columnProperties: () => ({ class: { beyond: true } }),
     columnTemplate: h =>
-      h("button", { class: "add-column", type: "button", title: label, "aria-label": label, "aria-haspopup": "menu" }, [sign(h, "plus")]),
+      h("button", { class: "add-column", type: "button", title: label, "aria-label": label, "aria-haspopup": "menu" }, [sign(h, "add")]),
     cellProperties: () => ({ class: { beyond: true }, "aria-hidden": "true" }),
     cellTemplate: h => h("span", {}),
   }

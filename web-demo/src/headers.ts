@@ -1,6 +1,6 @@
 // The headers of the columns: a menu each, a name to edit in its place, dragging to another place, and one + at the end.
 
-import { Columns, hasOptions, KIND_NAMES } from "./columns"
+import { hasOptions, KIND_NAMES, type Beside, type Columns } from "./columns"
 import { fitted } from "./fit"
 import type { Grid } from "./grid"
 import { openMenu, type Item } from "./menu"
@@ -24,7 +24,15 @@ export interface HeaderParts {
   commit(): void
 }
 
+/** Where columns stand may be for somebody else to say, such as a view that lists the columns it shows. */
+export interface Arranging {
+  /** False: it is not for it to say, and the column moves in the table. */
+  move(column: string, beside: Beside): boolean
+  added(column: string, beside: Beside): void
+}
+
 export class Headers {
+  arranging: Arranging | null = null
   /** Whoever else has something to offer for a column adds it to its menu. */
   readonly extras: ((column: Column) => Item[])[] = []
 
@@ -41,7 +49,7 @@ export class Headers {
     element.addEventListener("pointerdown", event => this.#maybeDrag(event), true)
     element.addEventListener("aftercolumnresize", event => {
       const resized = Object.values((event as CustomEvent).detail as Record<string, { prop: string; size: number }>)
-      for (const column of resized) parts.columns.resize(column.prop, column.size)
+      for (const { prop, size } of resized) if (parts.table.columnIndex(prop) >= 0) parts.columns.resize(prop, size)
     })
   }
 
@@ -58,7 +66,8 @@ export class Headers {
     const column = table.column(id)
     if (!column) return
     commit()
-    openMenu({ anchor, label: `Column ${column.name}`, items: this.#items(column), closed: focus })
+    const opener = this.parts.grid.element.querySelector(`.rgHeaderCell[data-rgcol="${table.columnIndex(id)}"] .caret`)
+    openMenu({ anchor, label: `Column ${column.name}`, items: this.#items(column), opener, closed: focus })
   }
 
   rename(id: string): void {
@@ -80,9 +89,11 @@ export class Headers {
     const end = (keep: boolean) => {
       if (stop.signal.aborted) return
       stop.abort()
+      unwatch()
       if (keep) columns.rename(id, input.value)
       input.remove()
     }
+    const unwatch = table.subscribe(change => change.structure && place())
     addEventListener("scroll", place, { capture: true, signal: stop.signal })
     addEventListener("resize", place, { signal: stop.signal })
     input.addEventListener("blur", () => end(true))
@@ -123,8 +134,8 @@ export class Headers {
       ...this.extras.flatMap(extra => extra(column).map((item, i) => (i === 0 ? { ...item, apart: true } : item))),
       { label: "Insert left", icon: "insert-left", apart: true, run: () => this.#add("text", { before: id }) },
       { label: "Insert right", icon: "insert-right", run: () => this.#add("text", { after: id }) },
-      { label: "Move left", icon: "left", disabled: index <= 0, run: () => columns.shift(id, -1) },
-      { label: "Move right", icon: "right", disabled: index >= table.cols().length - 1, run: () => columns.shift(id, 1) },
+      { label: "Move left", icon: "left", disabled: index <= 0, run: () => this.#shift(id, -1) },
+      { label: "Move right", icon: "right", disabled: index >= table.cols().length - 1, run: () => this.#shift(id, 1) },
       { label: "Fit to content", icon: "fit", run: () => columns.resize(id, fitted(grid, table, column)) },
       { label: "Delete column", icon: "trash", danger: true, apart: true, run: () => this.#delete(column) },
     )
@@ -154,12 +165,24 @@ export class Headers {
           })
       items.push({ label: "Deleted columns", icon: "trash", hint: String(deleted.length), apart: true, items: restore })
     }
-    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", items, closed: focus })
+    openMenu({ anchor: () => button.getBoundingClientRect(), label: "Add a column", heading: "New column", items, opener: button, closed: focus })
   }
 
-  #add(kind: Kind, beside: Parameters<Columns["add"]>[1]): void {
+  #shift(id: string, by: -1 | 1): void {
+    const { table } = this.parts
+    const neighbour = table.cols()[table.columnIndex(id) + by]?.id
+    if (neighbour !== undefined) this.#move(id, by < 0 ? { before: neighbour } : { after: neighbour })
+  }
+
+  #move(id: string, beside: Beside): void {
+    if (!this.arranging?.move(id, beside)) this.parts.columns.move(id, beside)
+  }
+
+  #add(kind: Kind, beside: Beside): void {
     const { columns, table, selection } = this.parts
     const id = columns.add(kind, beside)
+    this.arranging?.added(id, beside)
+    if (table.columnIndex(id) < 0) return
     selection.select({ row: selection.active.row, col: table.columnIndex(id) })
     this.rename(id)
   }
@@ -225,7 +248,7 @@ export class Headers {
     const column = this.#columnAt(target)
     // A finger scrolls the headers; the menu moves columns there.
     if (!column || event.button !== 0 || event.pointerType === "touch" || target.closest("button, .resizable")) return
-    const { grid, table, columns } = this.parts
+    const { grid, table } = this.parts
     const line = document.createElement("div")
     line.className = "drop-line"
     let gap = -1
@@ -250,8 +273,8 @@ export class Headers {
       if (!keep || gap < 0 || gap === from || gap === from + 1) return
       const next = table.cols()[gap]
       const last = table.cols()[gap - 1]
-      if (next) columns.move(column.id, { before: next.id })
-      else if (last) columns.move(column.id, { after: last.id })
+      if (next) this.#move(column.id, { before: next.id })
+      else if (last) this.#move(column.id, { after: last.id })
     }
     const { signal } = stop
     addEventListener("pointermove", move, { signal })

@@ -3,7 +3,7 @@
 import type { Editor } from "./editor"
 import { difference, moved, rebaseText } from "./merge"
 import type { Place } from "./presence"
-import type { Table } from "./table"
+import type { Table, Version } from "./table"
 import type { Undo } from "./undo"
 import type { Value } from "./values"
 
@@ -11,6 +11,8 @@ export class LiveText {
   #place: Place | null = null
   /** What the document and the text field had in common last. */
   #shared = ""
+  /** The version of the document that was. */
+  #heads: Version | undefined
   /** What I have typed since somebody else wrote last: one step back. */
   #mine: { before: Value; after: Value } | null = null
   /** The first keys have been typed into the empty field before it was opened; they belong behind what is there. */
@@ -38,6 +40,7 @@ export class LiveText {
   open(place: Place, by: "typing" | "opening"): void {
     this.#place = place
     this.#shared = this.#text
+    this.#heads = this.table.handle.heads()
     this.#fresh = by === "typing"
     this.editor.element.classList.add("long")
   }
@@ -50,10 +53,9 @@ export class LiveText {
     this.editor.element.classList.remove("long")
   }
 
-  /** The keys that are different in a text of many lines. Null: as in every other cell. False: the browser's. */
-  key(event: KeyboardEvent): boolean | null {
-    if (event.key !== "Enter" && !event.key.startsWith("Arrow")) return null
-    return event.key === "Enter" && (event.ctrlKey || event.metaKey) ? null : false
+  /** Enter and the arrows are the text's own. Null: as in every other cell. */
+  key(event: KeyboardEvent): false | null {
+    return event.key === "Enter" || event.key.startsWith("Arrow") ? false : null
   }
 
   /** Brings text field and document together. While an input method is at work both wait. */
@@ -66,16 +68,23 @@ export class LiveText {
     }
     const now = this.#text
     const typed = this.editor.text
-    const merged = both(this.#shared, typed, now)
     if (now !== this.#shared) this.#record()
-    this.#shared = merged
-    if (merged !== now) {
-      this.#busy = true
-      this.table.set([{ ...this.#place, value: merged === "" ? null : merged }])
-      this.#busy = false
-      this.#mine = { before: this.#mine ? this.#mine.before : now || null, after: merged || null }
-    }
-    if (merged !== typed) this.#show(typed, merged)
+    if (typed !== this.#shared) this.#write(typed, now)
+    this.#shared = this.#text
+    this.#heads = this.table.handle.heads()
+    if (this.#shared !== typed) this.#show(typed, this.#shared)
+  }
+
+  #write(typed: string, now: string): void {
+    const place = this.#place!
+    const merged = rebaseText(this.#shared, typed, now)
+    this.#busy = true
+    if (merged !== undefined) this.table.set([{ ...place, value: merged === "" ? null : merged }])
+    // An input method held back what I typed while others wrote around it: their letters and mine are put in order by
+    // the document, from the version that the text field last showed.
+    else this.table.set([{ ...place, value: typed === "" ? null : typed }], this.#heads)
+    this.#busy = false
+    this.#mine = { before: this.#mine ? this.#mine.before : now || null, after: this.#text || null }
   }
 
   get #text(): string {
@@ -96,13 +105,4 @@ export class LiveText {
     if (this.#mine && this.#place) this.undoing.record({ cells: [{ ...this.#place, ...this.#mine }] })
     this.#mine = null
   }
-}
-
-/** Two texts that come from the same one, as one. Where both changed the same letters, both versions stand. */
-export function both(shared: string, mine: string, theirs: string): string {
-  const merged = rebaseText(shared, mine, theirs)
-  if (merged !== undefined) return merged
-  const their = difference(shared, theirs)
-  const at = their.at + their.inserted.length
-  return theirs.slice(0, at) + difference(shared, mine).inserted + theirs.slice(at)
 }

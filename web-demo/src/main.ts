@@ -18,16 +18,18 @@ import { tellRefused } from "./refusal"
 import type { TableDoc } from "./schema"
 import { Selection } from "./selection"
 import { Sheet } from "./sheet"
-import { addressInUrl, isTable, openTable } from "./start"
+import { addressInUrl, isTable, isTooNew, openTable, viewInUrl } from "./start"
 import { StatusWatch } from "./status"
-import { Table } from "./table"
 import { startTheme } from "./theme"
 import { joinTransfer } from "./transfer/transfer"
+import { toast } from "./toast"
 import { Typing } from "./typing"
 import { Undo } from "./undo"
+import { ViewTable } from "./view-table"
+import { joinViews } from "./views"
 
 interface Parts {
-  table: Table
+  table: ViewTable
   selection: Selection
   sheet: Sheet
   columns: Columns
@@ -44,6 +46,7 @@ async function main(): Promise<void> {
   const [me, connection] = await Promise.all([whoAmI(), connect(), defineGrid()])
   const handle = await openTable(connection.repo, showMissing)
   if (!isTable(handle)) throw new Error("This address names a document that is not a table.")
+  if (isTooNew(handle)) throw new Error("This table is of a later version than this page knows. Reload the page to get it.")
   $("#missing").hidden = true
 
   const parts = assemble(handle, me)
@@ -57,7 +60,7 @@ async function main(): Promise<void> {
   joinTransfer({
     table: parts.table,
     id: () => handle.documentId,
-    currentView: () => null,
+    currentView: viewInUrl,
     focus: () => parts.typing.editor.focus(),
   })
   watchTitle(parts.table)
@@ -65,8 +68,10 @@ async function main(): Promise<void> {
     drawUndo(parts.sheet)
     parts.typing.editor.focus()
   })
+  drawUndo(parts.sheet)
 
   await parts.grid.ready()
+  joinViews(parts.table, parts.selection, parts.grid, parts.headers, () => parts.typing.editor.focus())
   parts.selection.select({ row: 0, col: 0 })
   parts.typing.editor.focus()
   if (me.invented) askName(me, name => parts.presence.rename(rename(parts.presence.user, name)))
@@ -77,7 +82,7 @@ async function main(): Promise<void> {
 
 function assemble(handle: DocHandle<TableDoc>, me: Me): Parts {
   const presence = new Presence(handle, me)
-  const table = new Table(handle, () => presence.user.name)
+  const table = new ViewTable(handle, () => presence.user.name)
   const selection = new Selection(table)
   const undoing = new Undo(table)
   const columns = new Columns(table, undoing)
@@ -137,6 +142,7 @@ function joinPeople({ table, grid, overlay, presence }: Parts): void {
     const cursor = presence.people().find(person => person.peer === peer)?.cursor
     const spot = { row: table.rowIndex(cursor?.row ?? ""), col: table.columnIndex(cursor?.column ?? "") }
     if (spot.row >= 0 && spot.col >= 0) grid.reveal(spot)
+    else if (cursor && table.hides(cursor.row)) toast("They are in a row that this view does not show.")
   }
   const draw = () => {
     const people = presence.people()
@@ -150,7 +156,7 @@ function joinPeople({ table, grid, overlay, presence }: Parts): void {
   draw()
 }
 
-const lastSpot = (table: Table) => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
+const lastSpot = (table: ViewTable) => ({ row: table.rows().length - 1, col: table.cols().length - 1 })
 
 /** After a deed of ours there may be something to undo, or nothing any more. */
 function undoable(sheet: Sheet, deed: () => void): () => void {

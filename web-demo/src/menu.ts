@@ -22,7 +22,11 @@ export interface Item {
 export interface MenuSetting {
   anchor(): Place
   label: string
+  /** Stands above the items. */
+  heading?: string
   items: readonly Item[]
+  /** The button it belongs to. */
+  opener?: Element | null
   /** Where the focus goes when nothing was chosen. */
   closed(): void
 }
@@ -30,16 +34,21 @@ export interface MenuSetting {
 export function openMenu(setting: MenuSetting): void {
   const menu = new Popover({
     anchor: () => setting.anchor(),
-    className: "menu",
-    closed: () => document.activeElement === document.body && setting.closed(),
+    className: "column-menu",
+    closed: () => {
+      setting.opener?.removeAttribute("aria-expanded")
+      if (document.activeElement === document.body) setting.closed()
+    },
   })
+  setting.opener?.setAttribute("aria-expanded", "true")
   const { element } = menu
   element.setAttribute("role", "menu")
 
   const show = (label: string, items: readonly Item[], back: (() => void) | null) => {
     element.setAttribute("aria-label", label)
-    const rows = items.flatMap(item => (item.apart ? [rule(), row(item)] : [row(item)]))
+    const rows: HTMLElement[] = items.flatMap(item => (item.apart ? [rule(), row(item)] : [row(item)]))
     if (back) rows.unshift(backRow(label, back), rule())
+    else if (setting.heading) rows.unshift(heading(setting.heading))
     element.replaceChildren(...rows)
     menu.place()
     const checked = element.querySelector<HTMLElement>('[aria-checked="true"]')
@@ -132,6 +141,12 @@ function line(label: string, image?: string): HTMLButtonElement {
 function span(name: string, text: string): HTMLElement {
   const element = document.createElement("span")
   element.className = name
+  element.textContent = text
+  return element
+}
+
+function heading(text: string): HTMLElement {
+  const element = document.createElement("h3")
   element.textContent = text
   return element
 }

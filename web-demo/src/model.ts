@@ -35,6 +35,8 @@ export interface Model {
   /** Where a row stands now, or -1. */
   rowIndex(row: string): number
   columnIndex(column: string): number
+  /** The rows that stand first in a group, ascending; the grid leaves room for a heading above each. */
+  groupStarts?(): readonly number[]
   get(row: string, column: string): Value
   set(edits: readonly Edit[]): void
   subscribe(listener: (change: ModelChange) => void): () => void

@@ -53,11 +53,13 @@ export function openOptionEditor(setting: OptionEditorSetting): void {
       // Moving an element takes the focus from what is in it, so only those that stand elsewhere are moved.
       if (list.children[index] !== line.element) list.insertBefore(line.element, list.children[index] ?? null)
     })
+    // The line that had the focus may be gone.
+    if (document.activeElement === document.body) adding.input.focus()
     card.place()
   }
   const stop = table.subscribe(change => {
     if (!change.structure) return
-    if (table.columnIndex(id) < 0) card.close()
+    if (table.isColumnDeleted(id)) card.close()
     else draw()
   })
   draw()
@@ -113,7 +115,7 @@ class Line {
     this.#input.addEventListener("change", () => columns.renameOption(id, option, this.#input.value))
     this.#input.addEventListener("blur", () => this.#show())
     this.#input.addEventListener("keydown", event => {
-      if (event.key === "Enter" && !event.isComposing) this.#input.blur()
+      if (event.key === "Enter" && !event.isComposing) columns.renameOption(id, option, this.#input.value)
     })
     this.element.addEventListener("keydown", event => {
       if (!event.altKey || (event.key !== "ArrowUp" && event.key !== "ArrowDown")) return

@@ -7,6 +7,7 @@ import type { Sheet } from "./sheet"
 import { shareLink } from "./start"
 import type { Status } from "./status"
 import type { Table } from "./table"
+import type { ViewTable } from "./view-table"
 import { toast } from "./toast"
 
 export const $ = <E extends HTMLElement>(selector: string): E => {
@@ -84,9 +85,10 @@ const COUNT = new Intl.NumberFormat("en")
 const SUM = new Intl.NumberFormat("en", { maximumFractionDigits: 2 })
 
 /** Rows in all, and what the selection adds up to. */
-export function drawCounts(table: Table, selection: Selection): void {
-  const rows = table.rows().length
-  $("#row-count").textContent = `${COUNT.format(rows)} ${rows === 1 ? "row" : "rows"}`
+export function drawCounts(table: ViewTable, selection: Selection): void {
+  const rows = table.rowCount
+  const shown = table.filters ? `${COUNT.format(table.rows().length)} of ` : ""
+  $("#row-count").textContent = `${shown}${COUNT.format(rows)} ${rows === 1 ? "row" : "rows"}`
   const summary = $("#selection-summary")
   summary.textContent = selection.isSingle ? "" : summarise(table, selection)
 }

@@ -213,7 +213,7 @@ export class Picker {
       const chip = document.createElement("span")
       paintChip(chip, "option" in entry ? entry.option : { color: "gray" })
       chip.textContent = "option" in entry ? entry.option.name || "Untitled" : entry.create
-      if ("create" in entry) line.append(icon("plus"), "Create ")
+      if ("create" in entry) line.append(icon("add"), "Create ")
       line.append(chip)
       if (chosen) line.append(icon("tick"))
       return line

@@ -50,7 +50,7 @@ export function watchPointer(grid: Grid, act: PointerActions): void {
 
   function press(event: MouseEvent): void {
     const target = event.target as HTMLElement
-    if (event.button !== 0 || target.closest(".editor, .resizable, button")) return
+    if (event.button !== 0 || target.closest(".editor, .resizable, .beyond, button")) return
     const header = target.closest("revogr-header")
     const rowNumbers = target.closest("revogr-row-headers")
     if (!header && !rowNumbers && !inCells(event)) return

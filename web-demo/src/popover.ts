@@ -34,10 +34,10 @@ export class Popover {
     addEventListener("resize", () => this.place(), { signal })
     addEventListener("scroll", event => !this.element.contains(event.target as Node) && this.place(), { capture: true, signal })
     addEventListener("pointerdown", event => this.#pressed(event.target as Element), { capture: true, signal })
+    // A key in here is not meant for the table, even when what it was pressed in is gone by the time it gets there.
     this.element.addEventListener("keydown", event => {
-      if (event.key !== "Escape") return
       event.stopPropagation()
-      this.close()
+      if (event.key === "Escape") this.close()
     })
   }
 

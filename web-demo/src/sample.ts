@@ -3,7 +3,7 @@
 import type { DocHandle, Repo } from "@automerge/automerge-repo/slim"
 import { generateNKeysBetween } from "fractional-indexing"
 import { newBlockId, newColumnId, newRowId } from "./ids"
-import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, type ColumnDoc, type Kind, type RowDoc, type TableDoc } from "./schema"
+import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, SCHEMA_VERSION, type ColumnDoc, type Kind, type RowDoc, type TableDoc } from "./schema"
 import { parse, scalar, write } from "./values"
 
 export interface Source {
@@ -27,10 +27,11 @@ export async function createSample(repo: Repo): Promise<DocHandle<TableDoc>> {
   const handle = repo.create<TableDoc>()
   handle.change(doc => {
     doc.type = scalar("table")
-    doc.schemaVersion = 1
+    doc.schemaVersion = SCHEMA_VERSION
     doc.title = scalar(source?.title ?? "Table")
     doc.columns = {}
     doc.blocks = {}
+    doc.views = {}
     ids.forEach((id, i) => {
       const column: ColumnDoc = { name: scalar(header[i]!), kind: scalar(kinds[i]!), order: scalar(columnKeys[i]!) }
       doc.columns[id] = column

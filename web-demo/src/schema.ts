@@ -2,6 +2,8 @@
 
 import type { Automerge } from "@automerge/automerge-repo/slim"
 
+export const SCHEMA_VERSION = 1
+
 export const KINDS = ["text", "longtext", "number", "counter", "checkbox", "date", "select", "multiselect", "link"] as const
 
 /** A column of a kind that is not among these is kept, shown as text and never written. */
@@ -51,7 +53,7 @@ export interface TableDoc {
 }
 
 /** Each key of a view is replaced as a whole. */
-export interface ViewDoc {
+export type ViewDoc = {
   name: Str
   order: Str
   /** All of these must hold. */

@@ -9,6 +9,9 @@ import { putCell } from "./put"
 import { CELLS_PER_CHANGE, ROWS_PER_BLOCK, type ColumnDoc, type RowDoc, type TableDoc } from "./schema"
 import { plain, read, scalar, type Value } from "./values"
 
+/** The heads of the document, as its handle tells them. */
+export type Version = ReturnType<DocHandle<TableDoc>["heads"]>
+
 /** Patches to these keys of a row or column move it or hide it; every other key is a cell. */
 const STRUCTURE_KEYS = new Set(["order", "deleted"])
 
@@ -39,7 +42,16 @@ export class Table implements Model {
 
   /** A column by id, deleted or not: what was typed into it belongs there all the same. */
   column(id: string): Column | undefined {
-    return this.#columns.live[this.columnIndex(id)] ?? this.#columns.deleted.find(({ column }) => column.id === id)?.column
+    return this.#columns.live[this.#colIndex.get(id) ?? -1] ?? this.#columns.deleted.find(({ column }) => column.id === id)?.column
+  }
+
+  /** All live rows, also where only some of them are shown. */
+  allRows(): readonly string[] {
+    return this.#rows
+  }
+
+  isColumnDeleted(id: string): boolean {
+    return !this.#colIndex.has(id)
   }
 
   deletedColumns(): readonly DeletedColumn[] {
@@ -72,12 +84,13 @@ export class Table implements Model {
     return () => this.#listeners.delete(listener)
   }
 
-  set(edits: readonly Edit[]): void {
+  /** With `at`, as somebody would who has seen nothing after that version: what others wrote since is merged with it. */
+  set(edits: readonly Edit[], at?: Version): void {
     for (let from = 0; from < edits.length; from += CELLS_PER_CHANGE) {
       const part = edits.slice(from, from + CELLS_PER_CHANGE)
       this.#change(doc => {
         for (const { row, column, value } of part) putCell(doc, row, column, value)
-      })
+      }, at)
     }
   }
 
@@ -197,10 +210,11 @@ export class Table implements Model {
     })
   }
 
-  #change(edit: (doc: TableDoc) => void): void {
+  #change(edit: (doc: TableDoc) => void, at?: Version): void {
     this.#own = true
     try {
-      this.handle.change(edit as Automerge.ChangeFn<TableDoc>)
+      if (at) this.handle.changeAt(at, edit as Automerge.ChangeFn<TableDoc>)
+      else this.handle.change(edit as Automerge.ChangeFn<TableDoc>)
     } finally {
       this.#own = false
     }

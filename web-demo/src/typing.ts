@@ -10,7 +10,7 @@ import { Picker } from "./picker"
 import type { Place, Presence } from "./presence"
 import type { Sheet } from "./sheet"
 import { toast } from "./toast"
-import { show } from "./values"
+import { expects, fits, show } from "./values"
 
 export class Typing {
   readonly editor: Editor
@@ -62,7 +62,7 @@ export class Typing {
     if (this.#picker.isOpen) this.#picker.settle()
     else if (this.#live.isOpen) this.#live.close()
     else this.sheet.type(row, column, this.editor.text)
-    const gone = table.isDeleted(row) ? "row" : table.columnIndex(column) < 0 ? "column" : null
+    const gone = table.isDeleted(row) ? "row" : table.isColumnDeleted(column) ? "column" : null
     if (gone) {
       toast(`Somebody deleted this ${gone} while you typed. What you wrote is kept in it.`, {
         label: `Bring the ${gone} back`,
@@ -84,7 +84,10 @@ export class Typing {
 
   key(event: KeyboardEvent): boolean | null {
     if (this.#picker.isOpen) return this.#picker.key(event)
-    return this.#live.isOpen ? this.#live.key(event) : null
+    if (!this.#live.isOpen) return null
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return this.#live.key(event)
+    this.commit()
+    return true
   }
 
   /** Alt+Up and Alt+Down: a counter's step, a date's calendar, a select's list. False: the cell has none of these. */
@@ -123,7 +126,9 @@ export class Typing {
     const at = open ? { row: table.rowIndex(open.row), col: table.columnIndex(open.column) } : selection.active
     const column = table.cols()[at.col]
     if (at.row < 0 || !column) return
-    const label = `${column.name}, row ${at.row + 1}: ${show(this.sheet.value(at), column) || "empty"}`
+    const value = this.sheet.value(at)
+    const odd = fits(column, value) ? "" : `, not ${expects(column.kind)}`
+    const label = `${column.name}, row ${at.row + 1}: ${show(value, column) || "empty"}${odd}`
     this.editor.placeAt(at, label, column.kind === "number" || column.kind === "counter")
   }
 

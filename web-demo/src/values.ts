@@ -79,8 +79,11 @@ export function fits({ kind, options = [] }: Shape, value: Value): boolean {
       return isIds(value) && value.every(isOption)
     case "link":
       return isIds(value)
-    default:
+    case "text":
+    case "longtext":
       return typeof value === "string"
+    default:
+      return true // nobody here knows what would fit a kind that is not known
   }
 }
 
@@ -177,8 +180,11 @@ export function expects(kind: Kind): string {
       return "some of its options"
     case "link":
       return "ids or addresses of at most 256 letters"
-    default:
+    case "text":
+    case "longtext":
       return "text"
+    default:
+      return "what a later version of this page knows"
   }
 }
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import { before, test } from "node:test"
 import { Automerge } from "@automerge/automerge-repo/slim"
+import { MAX_CONVERTED_OPTIONS } from "../src/columns"
 import { blockOf } from "../src/ids"
 import { CELLS_PER_CHANGE, type TableDoc } from "../src/schema"
 import { scalar } from "../src/values"
@@ -165,6 +166,18 @@ test("a text becomes a select with an option for each word, and its names again"
   ada.columns.setKind("ca", "text")
   assert.equal(ada.columns.convert("ca"), 3)
   assert.deepEqual(rows.map(row => ada.table.get(row, "ca")), ["rain", "sun", "rain", null])
+})
+
+test("a column of many different texts does not become as many options", () => {
+  const ada = newTable(MAX_CONVERTED_OPTIONS + 2)
+  ada.table.set(ada.table.rows().map((row, i) => ({ row, column: "ca", value: `text ${i}` })))
+  ada.columns.setKind("ca", "select")
+  const [known] = ada.columns.addOptions("ca", ["text 7"])
+  assert.equal(ada.columns.convert("ca"), 1, "only what is an option already")
+  assert.deepEqual(options(ada, "ca"), ["text 7"])
+  assert.equal(ada.table.get(ada.table.rows()[7]!, "ca"), known)
+  ada.table.set([{ row: ada.table.rows()[0]!, column: "ca", value: null }])
+  assert.equal(ada.columns.convert("ca"), MAX_CONVERTED_OPTIONS)
 })
 
 test("two people who edit options at once both win", () => {

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict"
 import { test } from "node:test"
-import { both } from "../src/livetext"
 import { difference, moved, rebase, rebaseText } from "../src/merge"
 import { pick, random } from "./random"
 
@@ -29,7 +28,7 @@ test("two people who type into one text both keep their letters", () => {
       const at = Math.floor(next() * (base.length + 1))
       return base.slice(0, at) + letters + base.slice(at)
     }
-    const merged = both(base, insert("MM"), insert("TT"))
+    const merged = rebaseText(base, insert("MM"), insert("TT"))!
     assert.ok(merged.includes("MM") && merged.includes("TT"), `seed ${seed}: ${merged}`)
     assert.equal(merged.replace("MM", "").replace("TT", ""), base, `seed ${seed}`)
   }

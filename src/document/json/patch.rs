@@ -20,9 +20,9 @@ use super::write::{Editor, Piece, Place};
 pub const MAX_OPERATIONS: usize = 10_000;
 
 /// Values, and characters of texts, that the operations of one patch read and write beside what it brings.
-pub const MAX_VALUES: usize = 200_000;
+pub const MAX_VALUES: usize = 50_000;
 
-/// The most of a value that an error shows, in bytes.
+/// The most of a value that an error shows, in characters.
 const SHOWN: usize = 200;
 
 /// An operation could not be done; the transaction is to be rolled back.
@@ -269,12 +269,11 @@ fn equal(left: &Value, right: &Value) -> bool {
 }
 
 fn shown(value: &Value) -> String {
-    let mut text = value.to_string();
-    if text.len() > SHOWN {
-        text.truncate(text.floor_char_boundary(SHOWN));
-        text.push('…');
+    let text = value.to_string();
+    match text.char_indices().nth(SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
     }
-    text
 }
 
 #[cfg(test)]

@@ -29,7 +29,13 @@ pub enum Fault {
     #[error("the patch reads and writes more than {} values", super::patch::MAX_VALUES)]
     TooMuch,
     #[error("the library refused it: {0}")]
-    Library(#[from] AutomergeError),
+    Library(Box<AutomergeError>),
+}
+
+impl From<AutomergeError> for Fault {
+    fn from(error: AutomergeError) -> Self {
+        Self::Library(Box::new(error))
+    }
 }
 
 impl From<TooMuch> for Fault {

@@ -222,6 +222,12 @@ impl SyncDoor {
         {
             return self.refuse(Close::BadFrame, "this socket has joined under another peer id");
         }
+        if peer.is_agent() {
+            return self.refuse(
+                Close::Policy,
+                "this peer id belongs to a program that is present over HTTP",
+            );
+        }
         let lasting_storage = metadata.storage_id.clone().filter(|_| !metadata.is_ephemeral);
         self.server.joined(&peer, &self.inbox);
         self.lifeline.joined();

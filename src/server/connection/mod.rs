@@ -4,6 +4,7 @@
 //! disk or for the library: what must wait is a job, and the conversation it belongs to waits for it while reading,
 //! writing and all other conversations go on.
 
+mod deleted;
 mod door;
 mod ephemeral;
 mod outgoing;

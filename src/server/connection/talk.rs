@@ -100,9 +100,8 @@ impl SyncDoor {
                 talk.told_unavailable = false;
                 self.unknown -= 1;
             }
-            match self.heed_deletion(key) {
-                Next::Go => {}
-                Next::Wait => break,
+            if self.withholds(key) {
+                break;
             }
             let talk = self.talk(key);
             if talk.busy {
@@ -123,32 +122,6 @@ impl SyncDoor {
             }
         }
         self.enqueue(key);
-    }
-
-    /// What is deleted is unavailable, whoever asks and whatever they bring. Once it is restored its conversations begin
-    /// anew: what their peers were told, and what was not taken from them meanwhile, is sorted out by a new connection.
-    fn heed_deletion(&mut self, key: u32) -> Next {
-        let talk = self.talk(key);
-        match talk.room.deletion() {
-            Deletion::Unknown => Next::Go,
-            Deletion::Not if talk.told_deleted => {
-                self.close(Close::TryLater);
-                Next::Wait
-            }
-            Deletion::Not => Next::Go,
-            // The mark comes once it may be told.
-            Deletion::Deciding => Next::Wait,
-            Deletion::Deleted(_) => {
-                talk.place = None;
-                let arrived = std::mem::take(&mut talk.arrived);
-                let tells_now = !std::mem::replace(&mut talk.told_deleted, true);
-                self.waiting_bytes -= arrived.iter().map(|arrived| arrived.bytes).sum::<usize>();
-                for _ in 0..arrived.len().max(usize::from(tells_now)) {
-                    self.answer_unavailable(key);
-                }
-                Next::Wait
-            }
-        }
     }
 
     /// Takes one message, or puts it back to the front.

@@ -13,14 +13,15 @@ use super::etag;
 use super::problem::{Code, Problem};
 use crate::store::MAX_ANSWER;
 
-/// A body as it is sent: with the version that the document has by then. Only its description is used; the version is put
-/// in by [`Answer::into_response`].
+// Only the description of it is used: the version is put in where the answer is sent.
+/// A body as it is sent: with the version that the document has by then.
 #[derive(Serialize, utoipa::ToSchema)]
 pub(super) struct Versioned<T> {
     #[serde(flatten)]
-    body: T,
-    /// The version of the document, as in the ETag.
-    version: String,
+    pub body: T,
+    /// The heads of the document, in hexadecimal, joined with dots: its ETag without the quotes.
+    #[schema(pattern = "^[0-9a-f]{64}(\\.[0-9a-f]{64})*$")]
+    pub version: String,
 }
 
 /// The answer to a write that was done.

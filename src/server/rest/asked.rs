@@ -105,6 +105,14 @@ impl Asked {
         DocumentId::from_uuid(uuid::Builder::from_custom_bytes(bytes).into_uuid())
     }
 
+    /// The body as a JSON object. Beside this, an array would pass for a struct whose fields it has in order.
+    pub fn object<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        match self.body.trim_ascii_start().first() {
+            Some(b'{') | None => self.json(),
+            Some(_) => Err(Problem::new(Code::BadBody, "the body is to be a JSON object")),
+        }
+    }
+
     /// The media type of the body, without its parameters, in lower case; empty if none is given.
     pub fn media_type(&self) -> String {
         let given = self.headers.get(header::CONTENT_TYPE);
@@ -242,6 +250,8 @@ mod tests {
         assert!(problem.detail.contains("invalid type"), "{}", problem.detail);
         let unknown = asked(r#"{"lines": []}"#).json::<Shape>().unwrap_err();
         assert!(unknown.detail.contains("lines"), "{}", unknown.detail);
+        assert!(asked("[[]]").json::<Shape>().is_ok() && asked("[[]]").object::<Shape>().is_err());
+        assert!(asked(" {\"rows\": []}").object::<Shape>().is_ok());
         assert!(asked("").json::<Shape>().is_err());
         assert!(asked(r#"{"rows": []} x"#).json::<Shape>().is_err());
     }

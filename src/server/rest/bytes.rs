@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -14,6 +14,7 @@ use super::asked::Upload;
 use super::desk::off_runtime;
 use super::documents::parse;
 use super::etag;
+use super::params::At;
 use super::problem::{Code, Problem};
 use super::responses::{Reading, Writing};
 use super::tombstones;
@@ -44,7 +45,7 @@ pub(super) struct BroughtIn {
     params(("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 200, description = "a saved document", body = Vec<u8>, content_type = "application/vnd.automerge",
         headers(("ETag" = String))), Reading))]
-pub(super) async fn read(State(server): State<Arc<Server>>, Path(document): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn read(State(server): State<Arc<Server>>, At(document): At<String>) -> Result<Response, Problem> {
     let seen = server.look(&parse(&document)?, |document| document.replica()).await?;
     let headers = [
         (header::ETAG, etag::of(&seen.heads)),
@@ -68,7 +69,7 @@ pub(super) async fn read(State(server): State<Arc<Server>>, Path(document): Path
         Writing))]
 pub(super) async fn bring(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     Upload(asked): Upload,
 ) -> Result<Response, Problem> {
     let id = parse(&document)?;
@@ -96,11 +97,11 @@ pub(super) async fn bring(
         Err(why) => {
             // The refusal was made from the document as it was, which may not be on disk yet.
             server.saved(&room, room.end(), room.epoch()).await?;
-            let code = match &why {
-                NotBrought::NotAwake => Code::Busy,
-                _ => Code::Refused,
-            };
-            return Err(Problem::new(code, format!("nothing was taken: {why}")));
+            return Err(match why {
+                NotBrought::NotAwake => Problem::new(Code::Busy, "the document was unloaded meanwhile; try again"),
+                NotBrought::Overtaken { .. } => Problem::new(Code::Refused, why.to_string()),
+                _ => Problem::new(Code::Refused, format!("nothing was taken: {why}")),
+            });
         }
     };
     server

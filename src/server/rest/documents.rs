@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use automerge::ChangeHash;
 use automerge::transaction::Transaction;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use json_patch::Patch;
@@ -16,6 +16,7 @@ use super::super::Server;
 use super::answer::{Answer, Versioned};
 use super::asked::Asked;
 use super::etag;
+use super::params::{At, KeyHeader};
 use super::precondition;
 use super::problem::{Code, Problem};
 use super::responses::{Listing, Reading, Writing};
@@ -98,7 +99,7 @@ pub(super) async fn list(
 }
 
 /// Makes a document of a JSON object. Strings become single values, the last writer wins.
-#[utoipa::path(post, path = "/v1/documents", tag = "documents", operation_id = "createDocument",
+#[utoipa::path(post, path = "/v1/documents", tag = "documents", operation_id = "createDocument", params(KeyHeader),
     request_body(content = Object, content_type = "application/json"),
     responses((status = 201, description = "it is made", body = Versioned<Created>,
         headers(("Location" = String), ("ETag" = String))), Writing))]
@@ -111,7 +112,7 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         url: id.url(),
     };
     let edit = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| {
-        json::merge(tx, &content)?;
+        json::fill(tx, &content)?;
         match content.is_empty() {
             // A document exists from its first change on.
             true => Err(Problem::new(Code::BadBody, "an empty object makes no document").into()),
@@ -129,7 +130,7 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         (status = 304, description = "the version is the one named", headers(("ETag" = String))), Reading))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let seen = server
@@ -144,6 +145,35 @@ pub(super) async fn read(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, tag), caching]).into_response());
     }
     Ok(([(header::ETAG, tag), caching], Json(seen.value)).into_response())
+}
+
+// Only the description of it is used.
+/// An operation of a JSON patch (RFC 6902).
+#[derive(utoipa::ToSchema)]
+#[expect(dead_code, reason = "only described")]
+pub(super) struct Operation {
+    op: Name,
+    /// A JSON pointer: where.
+    path: String,
+    /// A JSON pointer: what a move or a copy takes.
+    #[schema(nullable = false)]
+    from: Option<String>,
+    /// What an add, a replace or a test names.
+    #[schema(value_type = Option<serde_json::Value>)]
+    value: Option<Value>,
+}
+
+/// What an operation does.
+#[derive(utoipa::ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "only described")]
+enum Name {
+    Add,
+    Remove,
+    Replace,
+    Move,
+    Copy,
+    Test,
 }
 
 /// A patch, in either of the two kinds.
@@ -201,11 +231,11 @@ impl Kind {
 /// Patches the document: a merge patch (RFC 7396), or the operations of a JSON patch (RFC 6902), all of them or none. With
 /// `If-Match` only if what it touches has not changed since that version.
 #[utoipa::path(patch, path = "/v1/documents/{document}", tag = "documents", operation_id = "patchDocument",
-    params(("document" = String, Path, description = "a document id or its automerge: address"),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address"),
         ("If-Match" = Option<String>, Header, description = "the version that the author of the patch saw; * for any")),
     request_body(content(
         (Object = "application/merge-patch+json"), (Object = "application/json"),
-        (Vec<Object> = "application/json-patch+json"))),
+        (Vec<Operation> = "application/json-patch+json"))),
     responses((status = 204, description = "the patch is on disk", headers(("ETag" = String))),
         (status = 412, description = "what the patch touches has changed: `version-changed`", body = Problem,
             content_type = "application/problem+json", headers(("ETag" = String))),
@@ -214,7 +244,7 @@ impl Kind {
         Writing))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
     let id = parse(&document)?;

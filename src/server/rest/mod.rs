@@ -5,11 +5,13 @@
 
 mod answer;
 mod asked;
+mod bases;
 mod bulk;
 mod bytes;
 mod desk;
 mod documents;
 mod etag;
+mod names;
 mod params;
 mod precondition;
 mod presence;
@@ -31,6 +33,7 @@ use utoipa_axum::routes;
 
 pub(super) use asked::budget;
 pub(super) use bulk::Bulks;
+pub(super) use names::Names;
 pub use problem::{Code, Problem};
 
 use super::Server;
@@ -42,9 +45,13 @@ use super::Server;
         description = "Tables and documents that people and programs edit together. Every answered write is on disk.",
         license(name = "MIT OR Apache-2.0")
     ),
+    // What only a list of responses names is not found by itself.
+    components(schemas(bulk::routes::Accepted)),
     tags(
         (name = "documents", description = "Automerge documents, as JSON or as bytes"),
         (name = "tables", description = "Rows, cells, columns and views, edited beside everybody who has the table open"),
+        (name = "bases", description = "Named sets of tables"),
+        (name = "files", description = "CSV and XLSX into tables and out of them"),
         (name = "rooms", description = "Who is where")
     )
 )]
@@ -57,10 +64,15 @@ pub(super) fn routes() -> Router<Arc<Server>> {
         .routes(routes!(documents::read, documents::patch, tombstones::delete))
         .routes(routes!(bytes::read, bytes::bring))
         .routes(routes!(tombstones::restore))
-        .routes(routes!(presence::read))
         .merge(tables::routes())
         .merge(bulk::routes::routes())
         .merge(transfer::routes())
+        .routes(routes!(bases::list, bases::create))
+        .routes(routes!(bases::read, bases::change))
+        .routes(routes!(bases::tables))
+        .routes(routes!(bases::put_table, bases::change_table, bases::remove_table))
+        .routes(routes!(presence::read))
+        .routes(routes!(presence::show, presence::leave))
         .split_for_parts();
     let description = Arc::new(description);
     routes.route("/v1/openapi.json", get(async move || Json((*description).clone())))

@@ -43,6 +43,29 @@ pub(super) struct TablePath {
     table: String,
 }
 
+/// What a request that reads may bring.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what the handlers read from the headers")]
+pub(super) struct ReadHeaders {
+    /// A version known already: 304 if it is still the one.
+    #[param(rename = "If-None-Match", required = false)]
+    if_none_match: Option<String>,
+}
+
+/// What a request that writes may bring.
+#[derive(utoipa::IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "it describes what the handlers read from the headers")]
+pub(super) struct WriteHeaders {
+    /// The version that the edit was made from: 412 if what it changes has been changed since. `*` for any.
+    #[param(rename = "If-Match", required = false)]
+    if_match: Option<String>,
+    /// Names the request, so that it is done once however often it is sent: `<unix seconds>-<anything>`, or a UUIDv7.
+    #[param(rename = "Idempotency-Key", required = false)]
+    idempotency_key: Option<String>,
+}
+
 /// The name of a request that writes.
 #[derive(utoipa::IntoParams)]
 #[into_params(parameter_in = Header)]

@@ -131,3 +131,63 @@ pub(super) enum Unexportable {
     #[response(status = 422, content_type = "application/problem+json")]
     Refused(Problem),
 }
+
+/// Why a request that reads is not answered.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum ReadingTable {
+    /// `bad-id`, `bad-query`: the address is not what it should be.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// `not-found`: there is no such document, row, column or view.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// `not-a-table`: the document is none.
+    #[response(status = 409, content_type = "application/problem+json")]
+    NotATable(Problem),
+    /// `deleted`: the document was deleted.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Deleted(Problem),
+    /// `failed`: the document cannot be loaded, or the server failed.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// `busy`: the document or the disk takes too long; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+}
+
+/// Why a request that writes has done nothing.
+#[derive(utoipa::IntoResponses)]
+#[expect(dead_code, reason = "only described")]
+pub(super) enum WritingTable {
+    /// `bad-id`, `bad-body`, `bad-key`: the request is not what it should be.
+    #[response(status = 400, content_type = "application/problem+json")]
+    Bad(Problem),
+    /// `not-found`: there is no such document, row, column or view.
+    #[response(status = 404, content_type = "application/problem+json")]
+    NotFound(Problem),
+    /// `not-a-table`: the document is none. `conflict`, `key-expired`: it cannot be told whether this was done before.
+    #[response(status = 409, content_type = "application/problem+json")]
+    Conflict(Problem),
+    /// `deleted`: the document was deleted.
+    #[response(status = 410, content_type = "application/problem+json")]
+    Deleted(Problem),
+    /// `version-changed`: what the edit changes is not what it was in the version of `If-Match`.
+    #[response(status = 412, content_type = "application/problem+json")]
+    VersionChanged(Problem),
+    /// `too-large`: the body, or the number of edits in it.
+    #[response(status = 413, content_type = "application/problem+json")]
+    TooLarge(Problem),
+    /// `refused`: the table does not take the edit; nothing of it was done. `key-reused`: the key names another request.
+    #[response(status = 422, content_type = "application/problem+json")]
+    Refused(Problem),
+    /// `failed`: the document cannot be loaded, or the server failed.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Failed(Problem),
+    /// `busy`: the document or the disk takes too long; try again.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(Problem),
+    /// `read-only`, `not-saved`: the store takes no edits.
+    #[response(status = 507, content_type = "application/problem+json")]
+    NotSaved(Problem),
+}

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 
@@ -14,6 +14,8 @@ use super::super::Server;
 use super::answer::{Answer, Answered};
 use super::asked::Asked;
 use super::desk::{PATIENCE, off_runtime};
+use super::documents::parse;
+use super::params::{At, KeyHeader};
 use super::problem::{Code, Problem};
 use super::write::writer;
 use crate::id::DocumentId;
@@ -22,7 +24,7 @@ use crate::store::{Place, Tombstone};
 
 /// Deletes the document. It keeps its content and can be restored.
 #[utoipa::path(delete, path = "/v1/documents/{document}", tag = "documents",
-    params(("document" = String, Path, description = "a document id or its automerge: address")),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 204, description = "the tombstone is on disk"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -32,15 +34,20 @@ use crate::store::{Place, Tombstone};
         (status = 507, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    turn(&server, &document, &asked, Room::delete).await
+    let id = parse(&document)?;
+    if id == server.directory_id() {
+        let why = "this document holds the names of all tables; archive bases instead";
+        return Err(Problem::new(Code::Conflict, why));
+    }
+    turn(&server, id, &asked, Room::delete).await
 }
 
 /// Takes a deletion back: the document is there again, with everything it had. One that is not deleted stays as it is.
 #[utoipa::path(post, path = "/v1/documents/{document}/restore", tag = "documents",
-    params(("document" = String, Path, description = "a document id or its automerge: address")),
+    params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
     responses((status = 204, description = "the document is there, and that is on disk"),
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
@@ -49,17 +56,16 @@ pub(super) async fn delete(
         (status = 507, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
-    Path(document): Path<String>,
+    At(document): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    turn(&server, &document, &asked, Room::restore).await
+    turn(&server, parse(&document)?, &asked, Room::restore).await
 }
 
 /// [`Room::delete`] or [`Room::restore`].
 type Turn = fn(&Arc<Room>, Place, &Writer, Instant, Option<(&Keyed, Bytes)>) -> Result<Once<()>, EditError<NotTurned>>;
 
-async fn turn(server: &Server, document: &str, asked: &Asked, turn: Turn) -> Result<Response, Problem> {
-    let id = DocumentId::parse_address(document).map_err(|error| Problem::new(Code::BadId, error.to_string()))?;
+async fn turn(server: &Server, id: DocumentId, asked: &Asked, turn: Turn) -> Result<Response, Problem> {
     let room = server.room_awake(&id).await?;
     let (place, turning) = (server.place(0).await?, room.clone());
     let (keyed, answer) = (asked.keyed(), Answer::done().at(&room.durable_heads()));

@@ -59,6 +59,18 @@ impl Server {
         self.finish(&room, edited.await?).await
     }
 
+    /// Makes a change that no request of its own asked for.
+    pub(super) async fn change(
+        &self,
+        room: &Arc<Room>,
+        edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refused> + Send + 'static,
+    ) -> Result<(), Problem> {
+        let (place, editing) = (self.place(0).await?, room.clone());
+        let edit = move |tx: &mut Transaction<'_>| edit(tx).map(|()| Answer::done());
+        let edited = off_runtime(move || editing.edit(place, &writer(), Instant::now(), edit)).await?;
+        self.finish(room, edited.map(Once::Done)).await.map(drop)
+    }
+
     /// A place in the queue of the committer, for one change made from so many bytes of a request.
     pub(super) async fn place(&self, bytes: usize) -> Result<Place, Problem> {
         let bytes = EDIT_BYTES + 2 * bytes;

@@ -284,14 +284,32 @@ pub fn cells(edits: &[Edit]) -> usize {
 impl Edit {
     fn cells(&self) -> usize {
         match self {
-            Self::InsertRows { rows, .. } => rows.iter().map(|row| row.cells.len().max(1)).sum(),
+            Self::InsertRows { rows, .. } => weight(rows),
             Self::MoveRows { rows, .. } | Self::RestoreRows { rows } => rows.len(),
             // A mark is three operations, as is an option.
             Self::DeleteRows { rows } => 3 * rows.len(),
             Self::SetOptions { options, .. } => 1 + 3 * options.len(),
-            Self::AddColumn { column } => 1 + 3 * column.options.len(),
+            Self::AddColumn { column } => column.cells(),
             _ => 1,
         }
+    }
+}
+
+impl InsertRows {
+    /// How many cells' worth of work it is to insert these rows.
+    pub fn cells(&self) -> usize {
+        weight(&self.rows)
+    }
+}
+
+fn weight(rows: &[NewRow]) -> usize {
+    rows.iter().map(|row| row.cells.len().max(1)).sum()
+}
+
+impl NewColumn {
+    /// How many cells' worth of work it is to add the column.
+    pub fn cells(&self) -> usize {
+        1 + 3 * self.options.len()
     }
 }
 

@@ -11,13 +11,15 @@ use crate::document::table::{CellEdit, ColumnId, RowId, Stamp, TableEdit, TableI
 /// A table with two columns of one name and one of another, and one row.
 struct Sample {
     document: Automerge,
+    /// How often it was edited: the seed of the next edit.
+    edits: u64,
 }
 
 impl Sample {
     fn new() -> Self {
         let mut document = Automerge::new();
         document.transact(|tx| create(tx, "T")).unwrap();
-        let mut sample = Self { document };
+        let mut sample = Self { document, edits: 3 };
         sample
             .edit(json!([
                 { "op": "insertRows", "rows": [{}] },
@@ -50,7 +52,8 @@ impl Sample {
             at: 1,
             by: "Ada".into(),
         };
-        let mut rng = SmallRng::seed_from_u64(3);
+        self.edits += 1;
+        let mut rng = SmallRng::seed_from_u64(self.edits);
         let done = self
             .document
             .transact(|tx| edit(tx, &index, &wishes.edits, &stamp, &mut rng));
@@ -168,7 +171,8 @@ fn a_refusal_points_to_the_field_it_is_about() {
             "/edits/0/view",
         ),
     ] {
-        assert_eq!(sample.edit(edits.clone()).unwrap_err().field, field, "{edits}");
+        let mistake = sample.edit(edits.clone()).unwrap_err();
+        assert_eq!(mistake.field, field, "{edits}: {mistake:?}");
     }
 }
 

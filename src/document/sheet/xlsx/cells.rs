@@ -4,7 +4,7 @@ use quick_xml::events::{BytesStart, Event};
 
 use super::super::SheetError;
 use super::super::builder::{Builder, Span, Tag};
-use super::package::{Package, Part, attribute};
+use super::package::{Package, Part, TextOf, attribute};
 use super::serial::{Shape, Shown, show};
 use super::strings::{rich_text, unescaped};
 use super::workbook::Workbook;
@@ -121,7 +121,7 @@ impl CellReader<'_, '_, '_, '_> {
                     }
                     ("v", kind) if kind != Type::Inline => {
                         found = true;
-                        self.part.text(&mut self.text, limit, "")?;
+                        self.part.text(&mut self.text, limit, TextOf::Itself)?;
                     }
                     _ => self.part.skip()?,
                 },

@@ -103,6 +103,13 @@ impl<R: Read> Read for Counted<'_, R> {
     }
 }
 
+/// Which text of an element is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TextOf {
+    Itself,
+    Runs,
+}
+
 /// One part, event by event.
 pub(super) struct Part<'p> {
     xml: Reader<BufReader<Box<dyn Read + 'p>>>,
@@ -129,26 +136,37 @@ impl Part<'_> {
         }
     }
 
-    /// All text up to the end of the element that was just opened, without what is in elements of this name.
-    pub fn text(&mut self, into: &mut String, limit: usize, skipped: &str) -> Result<(), SheetError> {
-        let (mut depth, mut skip) = (1_usize, 0_usize);
+    /// The text of the element that was just opened, up to its end: its own, or where runs are asked for that of the `t`
+    /// elements in it, without hints on how to pronounce it.
+    pub fn text(&mut self, into: &mut String, limit: usize, what: TextOf) -> Result<(), SheetError> {
+        let (mut depth, mut taken_at, mut left_out) = (1_usize, None, 0_usize);
+        if what == TextOf::Itself {
+            taken_at = Some(1);
+        }
         let name = self.name.clone();
         while let Some(event) = self.next()? {
+            let taken = taken_at == Some(depth) && left_out == 0;
             match event {
                 Event::Start(start) => {
                     depth += 1;
-                    skip += usize::from(skip > 0 || start.local_name().as_ref() == skipped);
+                    left_out += usize::from(left_out > 0 || start.local_name().as_ref() == "rPh");
+                    if what == TextOf::Runs && taken_at.is_none() && start.local_name().as_ref() == "t" {
+                        taken_at = Some(depth);
+                    }
                 }
                 Event::End(_) => {
+                    if what == TextOf::Runs && taken_at == Some(depth) {
+                        taken_at = None;
+                    }
                     depth -= 1;
-                    skip = skip.saturating_sub(1);
+                    left_out = left_out.saturating_sub(1);
                     if depth == 0 {
                         return Ok(());
                     }
                 }
-                Event::Text(text) if skip == 0 => into.push_str(&text.xml10_content()),
-                Event::CData(text) if skip == 0 => into.push_str(&text.xml10_content()),
-                Event::GeneralRef(entity) if skip == 0 => resolve(&entity, into).map_err(|why| damaged(&name, why))?,
+                Event::Text(text) if taken => into.push_str(&text.xml10_content()),
+                Event::CData(text) if taken => into.push_str(&text.xml10_content()),
+                Event::GeneralRef(entity) if taken => resolve(&entity, into).map_err(|why| damaged(&name, why))?,
                 _ => {}
             }
             // The limit on fields names the row; this keeps a text from growing until then.

@@ -4,7 +4,7 @@ use quick_xml::events::Event;
 
 use super::super::SheetError;
 use super::super::builder::{Builder, Span};
-use super::package::{Package, Part};
+use super::package::{Package, Part, TextOf};
 use super::workbook::Workbook;
 
 /// The most texts that cells share, eight bytes each besides themselves; a sheet of a million cells needs no more.
@@ -39,7 +39,7 @@ pub(super) fn read(
 /// The text of an `si` or `is` element that was just opened: all its runs, without the hints on how to pronounce it.
 pub(super) fn rich_text(part: &mut Part<'_>, into: &mut String, limit: usize) -> Result<(), SheetError> {
     into.clear();
-    part.text(into, limit, "rPh")?;
+    part.text(into, limit, TextOf::Runs)?;
     if into.contains("_x") {
         *into = unescaped(into);
     }

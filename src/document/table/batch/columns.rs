@@ -48,8 +48,8 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         };
         self.writes.push(Write::AddColumn(column.clone()));
         let columns = self.columns_mut();
-        columns.push(column);
-        columns.sort_by(|a, b| (&a.order, &a.id).cmp(&(&b.order, &b.id)));
+        let place = columns.partition_point(|other| (&other.order, &other.id) < (&column.order, &column.id));
+        columns.insert(place, column);
         Ok(Outcome::Column(id))
     }
 
@@ -241,17 +241,40 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         at: &Place<ColumnId>,
         ids: &[ColumnId],
     ) -> Result<Placed<ColumnId>, Refusal> {
-        let spots = self.all_columns().iter().map(|column| Spot {
-            order: column.order.as_str().into(),
-            id: column.id.clone(),
-            live: column.deleted.is_none(),
-        });
-        let mut lane = Lane::short(spots.collect());
-        lane.take(taken);
-        let placed = lane.insert("columns", at, ids)?.ok_or_else(|| match at {
+        let no_anchor = || match at {
             Place::Before(id) | Place::After(id) => Refusal::NoColumn(id.clone()),
             Place::Start | Place::End | Place::Index(_) => unreachable!("these places are always there"),
-        })?;
+        };
+        let all = self.all_columns();
+        let rank = |id: &ColumnId| all.iter().position(|column| column.id == *id);
+        let before = match at {
+            Place::Start => Some(0),
+            Place::End => Some(all.len()),
+            Place::Before(id) => Some(rank(id).ok_or_else(no_anchor)?),
+            Place::After(id) => Some(rank(id).ok_or_else(no_anchor)? + 1),
+            Place::Index(_) => None,
+        };
+        let placed = match before.filter(|_| taken.is_empty()) {
+            // Without a copy of the list: a file brings thousands of columns, each of which is placed by itself.
+            Some(before) => {
+                let placement = order::place_by(all, |column| &column.order, before, ids.len());
+                let rekeyed = placement.rekeyed.into_iter();
+                Placed {
+                    rekeyed: rekeyed.map(|(at, key)| (all[at].id.clone(), key)).collect(),
+                    keys: placement.keys,
+                }
+            }
+            None => {
+                let spots = all.iter().map(|column| Spot {
+                    order: column.order.as_str().into(),
+                    id: column.id.clone(),
+                    live: column.deleted.is_none(),
+                });
+                let mut lane = Lane::short(spots.collect());
+                lane.take(taken);
+                lane.insert("columns", at, ids)?.ok_or_else(no_anchor)?
+            }
+        };
         for (id, key) in &placed.rekeyed {
             self.change_any(id, |column| column.order = key.as_str().to_owned());
             self.write_field(id, key::ORDER, Some(key.as_str().into()))?;

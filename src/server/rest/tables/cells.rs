@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::params::At;
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::super::responses::{ReadingTable, WritingTable};
 use super::row::there;
 use super::{Reader, change, column_id, no_row, respond, row_id};
 use crate::document::table::{self, TableIndex, cells};
@@ -40,10 +42,10 @@ pub(super) struct Cell {
 #[utoipa::path(get, path = "/v1/tables/{table}/rows/{row}/cells/{column}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
         ("row" = String, Path, description = "a row's id"),
-        ("column" = String, Path, description = "a column's id or unique name"), Reading),
+        ("column" = String, Path, description = "a column's id or unique name"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Cell>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At((table, row, column)): At<(String, String, String)>,
@@ -73,9 +75,9 @@ pub(super) async fn read(
 #[utoipa::path(patch, path = "/v1/tables/{table}/rows/{row}/cells/{column}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
         ("row" = String, Path, description = "a row's id"),
-        ("column" = String, Path, description = "a column's id or unique name"), Writing),
+        ("column" = String, Path, description = "a column's id or unique name"), WriteHeaders),
     request_body = CellPatch,
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At((table, row, column)): At<(String, String, String)>,

@@ -10,10 +10,12 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::params::{Asking, At};
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::super::responses::{ReadingTable, WritingTable};
 use super::query::ColumnsQuery;
 use super::{Reader, change, column_id, column_now, respond};
 use crate::document::table::{ColumnId, Outcome, TableIndex};
@@ -27,10 +29,10 @@ pub(super) struct Columns {
 
 /// The columns of a table, or those that were deleted.
 #[utoipa::path(get, path = "/v1/tables/{table}/columns", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), ColumnsQuery, Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ColumnsQuery, ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Columns>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -52,10 +54,10 @@ pub(super) async fn list(
 
 /// Adds a column.
 #[utoipa::path(post, path = "/v1/tables/{table}/columns", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders),
     request_body = NewColumn,
     responses(
-        (status = 201, body = inline(Versioned<Column>), headers(("ETag" = String), ("Location" = String))), Undone))]
+        (status = 201, body = inline(Versioned<Column>), headers(("ETag" = String), ("Location" = String))), WritingTable))]
 pub(super) async fn add(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -78,10 +80,10 @@ pub(super) async fn add(
 /// A column by its id or its unique name; a deleted one by its id.
 #[utoipa::path(get, path = "/v1/tables/{table}/columns/{column}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("column" = String, Path, description = "a column's id or unique name"), Reading),
+        ("column" = String, Path, description = "a column's id or unique name"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Column>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At((table, column)): At<(String, String)>,
@@ -100,9 +102,9 @@ pub(super) async fn read(
 /// Changes a column. Changing its kind touches no cell: those that do not fit are marked.
 #[utoipa::path(patch, path = "/v1/tables/{table}/columns/{column}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("column" = String, Path, description = "a column's id or unique name"), Writing),
+        ("column" = String, Path, description = "a column's id or unique name"), WriteHeaders),
     request_body = ColumnPatch,
-    responses((status = 200, body = inline(Versioned<Column>), headers(("ETag" = String))), Undone))]
+    responses((status = 200, body = inline(Versioned<Column>), headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At((table, column)): At<(String, String)>,
@@ -127,8 +129,8 @@ pub(super) async fn patch(
 /// Marks a column as deleted; it can be restored, with its cells.
 #[utoipa::path(delete, path = "/v1/tables/{table}/columns/{column}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("column" = String, Path, description = "a column's id or unique name"), Writing),
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+        ("column" = String, Path, description = "a column's id or unique name"), WriteHeaders),
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
     At((table, column)): At<(String, String)>,
@@ -140,8 +142,8 @@ pub(super) async fn delete(
 /// Takes the mark of a deleted column away. A deleted column is named by its id.
 #[utoipa::path(post, path = "/v1/tables/{table}/columns/{column}/restore", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("column" = String, Path, description = "a column's id"), Writing),
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+        ("column" = String, Path, description = "a column's id"), WriteHeaders),
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
     At((table, column)): At<(String, String)>,

@@ -7,7 +7,7 @@ mod batch;
 mod cells;
 mod columns;
 mod cursor;
-mod described;
+mod heavy;
 mod query;
 mod row;
 mod rows;
@@ -27,15 +27,14 @@ use utoipa_axum::routes;
 
 use super::super::{Server, now_ms};
 use super::answer::Answer;
+use super::answer::Versioned;
 use super::asked::Asked;
 use super::etag::{self, Named};
 use super::problem::{Code, Problem};
 use super::write::Refused;
 use crate::document::table::batch::EditFailed;
 use crate::document::table::{self as model, ColumnId, Outcome, RowId, Stamp, TableIndex, ViewId};
-use crate::id::DocumentId;
 use crate::wire::table::{Mistake, Names, Resolver, Unnamed};
-use described::Versioned;
 
 /// The routes below `/v1/tables`.
 pub(super) fn routes() -> OpenApiRouter<Arc<Server>> {
@@ -53,13 +52,6 @@ pub(super) fn routes() -> OpenApiRouter<Arc<Server>> {
         .routes(routes!(views::list, views::create))
         .routes(routes!(views::read, views::patch, views::delete))
         .routes(routes!(batch::edit))
-}
-
-impl Server {
-    /// The document that a request calls a table: by its id or its address.
-    pub(in crate::server::rest) async fn table_id(&self, table: &str) -> Result<DocumentId, Problem> {
-        DocumentId::parse_address(table).map_err(|error| Problem::new(Code::BadId, error.to_string()))
-    }
 }
 
 impl From<Mistake> for Problem {

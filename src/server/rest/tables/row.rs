@@ -12,10 +12,12 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::params::{Asking, At};
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::super::responses::{ReadingTable, WritingTable};
 use super::query::RowQuery;
 use super::{Reader, change, no_row, respond, row_id};
 use crate::document::table::{RowId, TableIndex};
@@ -35,10 +37,10 @@ pub(super) struct RowPatch {
 /// A row, deleted or not.
 #[utoipa::path(get, path = "/v1/tables/{table}/rows/{row}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("row" = String, Path, description = "a row's id"), RowQuery, Reading),
+        ("row" = String, Path, description = "a row's id"), RowQuery, ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Row>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At((table, row)): At<(String, String)>,
@@ -59,9 +61,9 @@ pub(super) async fn read(
 /// Writes cells of a row and moves it, in one change. With `If-Match` only if none of these cells has changed since.
 #[utoipa::path(patch, path = "/v1/tables/{table}/rows/{row}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("row" = String, Path, description = "a row's id"), Writing),
+        ("row" = String, Path, description = "a row's id"), WriteHeaders),
     request_body = RowPatch,
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At((table, row)): At<(String, String)>,
@@ -83,8 +85,8 @@ pub(super) async fn patch(
 /// Marks a row as deleted; it can be restored.
 #[utoipa::path(delete, path = "/v1/tables/{table}/rows/{row}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("row" = String, Path, description = "a row's id"), Writing),
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+        ("row" = String, Path, description = "a row's id"), WriteHeaders),
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
     At((table, row)): At<(String, String)>,
@@ -98,8 +100,8 @@ pub(super) async fn delete(
 /// Takes the mark of a deleted row away: it stands where it stood, with what others wrote into it meanwhile.
 #[utoipa::path(post, path = "/v1/tables/{table}/rows/{row}/restore", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("row" = String, Path, description = "a row's id"), Writing),
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+        ("row" = String, Path, description = "a row's id"), WriteHeaders),
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
     At((table, row)): At<(String, String)>,

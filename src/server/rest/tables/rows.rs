@@ -12,21 +12,23 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
 use super::super::etag;
 use super::super::params::{Asking, At, PreferHeader};
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::{Code, Problem};
 use super::super::responses::Begun;
-use super::batch::{Heavy, bulk};
+use super::super::responses::{ReadingTable, WritingTable};
 use super::cursor::Cursor;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::heavy::{Heavy, bulk};
 use super::query::{Rows, RowsQuery, Viewed};
 use super::{change, not_modified, tagged};
 use crate::document::table::{CHANGE_CELLS, Outcome, RowEntry, TableIndex};
 use crate::room::TableReading;
-use crate::wire::table::{self as wire, Edit, Grouping, InsertRows, Row, Shown, Skipped};
+use crate::wire::table::{Edit, Grouping, InsertRows, Row, Shown, Skipped};
 
 /// The cells of a page that is read under the lock of the document, which holds up everybody who edits; a larger page is read
 /// from a copy.
@@ -91,10 +93,10 @@ enum Seen {
 
 /// A page of rows, in the order of the table or of a view.
 #[utoipa::path(get, path = "/v1/tables/{table}/rows", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), RowsQuery, Reading),
+    params(("table" = String, Path, description = "a table's id or address"), RowsQuery, ReadHeaders),
     responses(
         (status = 200, body = RowsPage, headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -201,23 +203,23 @@ impl RowsPage {
 
 /// Inserts rows, in the order given, in one change. More than 500 cells are a bulk write: see `batch`.
 #[utoipa::path(post, path = "/v1/tables/{table}/rows", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing, PreferHeader),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders, PreferHeader),
     request_body = InsertRows,
     responses(
         (status = 200, description = "the rows of a bulk write are on disk", body = Done, headers(("ETag" = String))),
-        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Begun, Undone))]
+        (status = 201, body = inline(Versioned<NewRows>), headers(("ETag" = String), ("Location" = String))), Begun, WritingTable))]
 pub(super) async fn insert(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
     asked: Asked,
 ) -> Result<Response, Problem> {
-    let rows: InsertRows = asked.json()?;
-    let edits = [Edit::from(rows)];
-    if wire::cells(&edits) > CHANGE_CELLS {
-        return bulk(&server, &table, asked, edits.into(), Heavy::Rows).await;
+    let insert: InsertRows = asked.json()?;
+    if insert.cells() > CHANGE_CELLS {
+        return bulk(&server, asked, Heavy::Rows { table, insert }).await;
     }
+    let edit = Edit::from(insert);
     let location = format!("/v1/tables/{}/rows", server.table_id(&table).await?);
-    let read = move |reader: &mut super::Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edits[0], "")?);
+    let read = move |reader: &mut super::Reader<'_, '_>, _: &TableIndex| Ok(reader.add(&edit, "")?);
     change(&server, &table, &asked, read, move |_, outcomes| {
         Answer::created(NewRows::of(outcomes), location)
     })

@@ -13,12 +13,16 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
+use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
-use super::super::params::At;
-use super::super::problem::{Code, Problem};
+use super::super::names::Place;
+use super::super::params::{At, PreferHeader, ReadHeaders, WriteHeaders};
+use super::super::problem::Problem;
+use super::super::responses::{Begun, ReadingTable, WritingTable};
 use super::super::write::Refused;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::heavy::{Heavy, bulk};
 use super::rows::NewRows;
 use super::{Reader, change, respond, stamp, views};
 use crate::document::table::batch::MAX_NAME_BYTES;
@@ -32,12 +36,18 @@ use crate::wire::table::{Column, Edit, Mark, Mistake, NewColumn, NewRow, Resolve
 #[serde(deny_unknown_fields)]
 pub(super) struct NewTable {
     #[schema(max_length = 1024, example = "Budget")]
-    title: String,
+    pub title: String,
     #[serde(default)]
-    columns: Vec<NewColumn>,
+    pub columns: Vec<NewColumn>,
     /// Cells by the names or the ids of the columns above.
     #[serde(default)]
-    rows: Vec<NewRow>,
+    pub rows: Vec<NewRow>,
+    /// The base in which it gets a name.
+    #[serde(default)]
+    base: Option<String>,
+    /// Its name in the base.
+    #[serde(default)]
+    name: Option<String>,
 }
 
 /// A table that was made.
@@ -51,6 +61,15 @@ pub(super) struct MadeTable {
     columns: Vec<Column>,
     #[serde(flatten)]
     rows: NewRows,
+}
+
+/// What is answered to a new table.
+#[derive(Serialize, ToSchema)]
+#[serde(untagged)]
+#[expect(dead_code, reason = "it describes the two answers")]
+enum Made {
+    Table(Versioned<MadeTable>),
+    Bulk(Done),
 }
 
 /// A table without its rows.
@@ -74,12 +93,15 @@ pub(super) struct TablePatch {
     title: Option<String>,
 }
 
-/// Makes a table, with columns and rows, in one change.
-#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(Writing), request_body = NewTable,
+/// Makes a table, with columns and rows, in one change; more than 500 cells are a bulk write: see `batch`.
+#[utoipa::path(post, path = "/v1/tables", tag = "tables", params(WriteHeaders, PreferHeader), request_body = NewTable,
     responses(
-        (status = 201, body = inline(Versioned<MadeTable>), headers(("ETag" = String), ("Location" = String))), Undone))]
+        (status = 201, description = "the table is made; one of more than 500 cells tells its size instead of columns and rows",
+            body = inline(Made), headers(("ETag" = String), ("Location" = String))),
+        Begun, WritingTable))]
 pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> Result<Response, Problem> {
-    let new: NewTable = asked.json()?;
+    let mut new: NewTable = asked.json()?;
+    let place = Place::of(new.base.take(), new.name.take())?;
     if new.title.len() > MAX_NAME_BYTES {
         let why = Refusal::TooMuch {
             what: "title",
@@ -88,24 +110,30 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         };
         return Err(Mistake::new("/title", why).into());
     }
-    let cells = new.cells();
-    if cells > CHANGE_CELLS {
-        let why =
-            format!("one change writes at most {CHANGE_CELLS} cells, this would write {cells}: insert rows afterwards");
-        return Err(Problem::new(Code::TooLarge, why).at("/rows"));
-    }
     let id = asked.new_id(server.store.storage_id());
-    let room = server.room_awake(&id).await?;
-    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new);
-    server.write(room, &asked, made).await
+    if let Some(place) = &place {
+        place.check(&server, &id).await?;
+    }
+    let answer = match new.cells() > CHANGE_CELLS {
+        true => bulk(&server, asked, Heavy::Table { id: id.clone(), new }).await?,
+        false => {
+            let (room, making) = (server.room_awake(&id).await?, id.clone());
+            let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &making, &new);
+            server.write(room, &asked, made).await?
+        }
+    };
+    if let Some(place) = &place {
+        place.take(&server, &id).await?;
+    }
+    Ok(answer)
 }
 
 impl NewTable {
     /// How many cells' worth of work the table is.
-    fn cells(&self) -> usize {
-        let options: usize = self.columns.iter().map(|column| 1 + 3 * column.options.len()).sum();
-        let cells: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
-        options + cells
+    pub fn cells(&self) -> usize {
+        let columns: usize = self.columns.iter().map(NewColumn::cells).sum();
+        let rows: usize = self.rows.iter().map(|row| row.cells.len().max(1)).sum();
+        columns + rows
     }
 }
 
@@ -138,10 +166,10 @@ fn make(tx: &mut Transaction<'_>, id: &DocumentId, new: &NewTable) -> Result<Ans
 
 /// A table without its rows: columns, views, and how many rows there are.
 #[utoipa::path(get, path = "/v1/tables/{table}", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<TableHead>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -163,9 +191,9 @@ pub(super) async fn read(
 
 /// Changes the title.
 #[utoipa::path(patch, path = "/v1/tables/{table}", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders),
     request_body = TablePatch,
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -219,10 +247,10 @@ pub(super) struct OfColumn {
 
 /// Cells, rows and columns to which people did different things at the same time.
 #[utoipa::path(get, path = "/v1/tables/{table}/conflicts", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Conflicts>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn conflicts(
     State(server): State<Arc<Server>>,
     At(table): At<String>,

@@ -11,10 +11,12 @@ use utoipa::ToSchema;
 
 use super::super::super::Server;
 use super::super::answer::Answer;
+use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::params::At;
+use super::super::params::{ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
-use super::described::{Reading, Undone, Unread, Versioned, Writing};
+use super::super::responses::{ReadingTable, WritingTable};
 use super::{Reader, change, no_view, respond, view_id};
 use crate::document::table::{Outcome, TableIndex, ViewId};
 use crate::document::view;
@@ -28,10 +30,10 @@ pub(super) struct Views {
 
 /// The views of a table.
 #[utoipa::path(get, path = "/v1/tables/{table}/views", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Reading),
+    params(("table" = String, Path, description = "a table's id or address"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<Views>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn list(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -44,10 +46,10 @@ pub(super) async fn list(
 
 /// Makes a view. Columns may be named by their unique names; the view keeps their ids.
 #[utoipa::path(post, path = "/v1/tables/{table}/views", tag = "tables",
-    params(("table" = String, Path, description = "a table's id or address"), Writing),
+    params(("table" = String, Path, description = "a table's id or address"), WriteHeaders),
     request_body = NewView,
     responses(
-        (status = 201, body = inline(Versioned<View>), headers(("ETag" = String), ("Location" = String))), Undone))]
+        (status = 201, body = inline(Versioned<View>), headers(("ETag" = String), ("Location" = String))), WritingTable))]
 pub(super) async fn create(
     State(server): State<Arc<Server>>,
     At(table): At<String>,
@@ -70,10 +72,10 @@ pub(super) async fn create(
 /// A view.
 #[utoipa::path(get, path = "/v1/tables/{table}/views/{view}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("view" = String, Path, description = "a view's id"), Reading),
+        ("view" = String, Path, description = "a view's id"), ReadHeaders),
     responses(
         (status = 200, body = inline(Versioned<View>), headers(("ETag" = String))),
-        (status = 304, description = "the table has the version named"), Unread))]
+        (status = 304, description = "the table has the version named"), ReadingTable))]
 pub(super) async fn read(
     State(server): State<Arc<Server>>,
     At((table, view)): At<(String, String)>,
@@ -91,9 +93,9 @@ pub(super) async fn read(
 /// Replaces the parts of a view that are given; `null` takes one away.
 #[utoipa::path(patch, path = "/v1/tables/{table}/views/{view}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("view" = String, Path, description = "a view's id"), Writing),
+        ("view" = String, Path, description = "a view's id"), WriteHeaders),
     request_body = ViewParts,
-    responses((status = 200, body = inline(Versioned<View>), headers(("ETag" = String))), Undone))]
+    responses((status = 200, body = inline(Versioned<View>), headers(("ETag" = String))), WritingTable))]
 pub(super) async fn patch(
     State(server): State<Arc<Server>>,
     At((table, view)): At<(String, String)>,
@@ -112,8 +114,8 @@ pub(super) async fn patch(
 /// Removes a view for good; the rows stay.
 #[utoipa::path(delete, path = "/v1/tables/{table}/views/{view}", tag = "tables",
     params(("table" = String, Path, description = "a table's id or address"),
-        ("view" = String, Path, description = "a view's id"), Writing),
-    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), Undone))]
+        ("view" = String, Path, description = "a view's id"), WriteHeaders),
+    responses((status = 204, description = "it is on disk", headers(("ETag" = String))), WritingTable))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
     At((table, view)): At<(String, String)>,

@@ -14,6 +14,7 @@ use super::super::super::Server;
 use super::super::asked::Upload;
 use super::super::bulk::routes::Done;
 use super::super::bulk::{Slice, Work};
+use super::super::names::Place;
 use super::super::params::{Asking, At, KeyHeader, PreferHeader, TablePath};
 use super::super::problem::{Code, Problem};
 use super::super::responses;
@@ -93,9 +94,9 @@ pub(in crate::server::rest) async fn new_table(
     let format = format_of(wish.format.as_deref(), &asked)?;
     let chosen = chosen(wish.columns.as_deref(), None)?;
     let document = asked.new_id(server.store.storage_id());
-    if wish.base.is_some() != wish.name.is_some() {
-        let missing = if wish.base.is_some() { "/name" } else { "/base" };
-        return Err(Problem::new(Code::BadQuery, "a name in a base needs both of the two").at(missing));
+    let place = Place::of(wish.base, wish.name)?;
+    if let Some(place) = &place {
+        place.check(&server, &document).await?;
     }
     let (limits, body) = (server.file_limits(), asked.body.clone());
     let check = move |randomness: SmallRng| {
@@ -108,7 +109,11 @@ pub(in crate::server::rest) async fn new_table(
         work.make = Box::new(std::iter::once(Slice::Table { title }).chain(work.make));
         Ok(work)
     };
-    server.bulk_new(document, asked, check).await
+    let answer = server.bulk_new(document.clone(), asked, check).await?;
+    if let Some(place) = &place {
+        place.take(&server, &document).await?;
+    }
+    Ok(answer)
 }
 
 /// Brings the rows of a file into a table. Columns are matched by name unless `columns` says otherwise.

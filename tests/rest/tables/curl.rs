@@ -5,7 +5,8 @@ use std::collections::HashMap;
 use roundtable::store::memory::MemoryEngine;
 use serde_json::Value;
 
-use crate::ask::{Answer, ask, encoded, start};
+use crate::ask::{Answer, ask, start};
+use crate::tables::stage::encoded;
 
 /// A request as a line of curl says it.
 #[derive(Default)]

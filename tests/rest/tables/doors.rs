@@ -7,7 +7,8 @@ use roundtable::document::table::Table as Read;
 use roundtable::id::DocumentId;
 use serde_json::{Value, json};
 
-use crate::ask::{LIMIT, Table};
+use crate::ask::LIMIT;
+use crate::tables::stage::Table;
 
 async fn open(table: &Table) -> (Client, Document) {
     let url = format!("ws://{}/sync", table.server.address);

@@ -4,7 +4,8 @@ use roundtable::store::memory::{MemoryEngine, Survives};
 use serde_json::{Value, json};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ask::{Answer, Table, ask, start};
+use crate::ask::{Answer, ask, start};
+use crate::tables::stage::Table;
 
 fn key(name: &str) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
@@ -95,7 +96,7 @@ async fn a_bulk_write_that_was_interrupted_goes_on_behind_what_is_stored() {
     let mut table = of_two_columns(&engine).await;
     let (key, mut body) = (key("long"), rows(3000));
     // A column of the batch's own: a name that means something else once the first slice is there.
-    let column = json!({ "op": "addColumn", "name": "Note", "kind": "text" });
+    let column = json!({ "op": "addColumn", "column": { "name": "Note", "kind": "text" } });
     body["edits"].as_array_mut().unwrap().insert(0, column);
     for row in body["edits"][1]["rows"].as_array_mut().unwrap() {
         row["cells"]["Note"] = json!("n");
@@ -128,4 +129,14 @@ async fn a_bulk_write_that_was_interrupted_goes_on_behind_what_is_stored() {
     assert_eq!(amounts(&table).await, (0..3000).collect::<Vec<_>>());
     let columns = table.get("").await.is(200).json()["columns"].clone();
     assert_eq!(columns.as_array().unwrap().len(), 3, "{columns}");
+}
+
+#[tokio::test]
+async fn a_large_table_is_made_in_bulk() {
+    let rows: Vec<Value> = (0..600)
+        .map(|number| json!({ "cells": { "Amount": number } }))
+        .collect();
+    let columns = json!([{ "name": "Amount", "kind": "number" }]);
+    let table = Table::of(json!({ "title": "Stock", "columns": columns, "rows": rows })).await;
+    assert_eq!(amounts(&table).await, (0..600).collect::<Vec<_>>());
 }

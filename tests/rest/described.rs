@@ -58,10 +58,13 @@ pub async fn check(server: &Running, method: &str, path: &str, answer: &Answer) 
         );
         return;
     };
-    let media = answer.header("content-type");
+    let media = answer.header("content-type").split(';').next().unwrap_or_default();
     let schema = content
         .get(media)
         .unwrap_or_else(|| panic!("{method} {template}: {status} is {media}"));
+    if !media.ends_with("json") {
+        return;
+    }
     let mut wrong = Vec::new();
     fits(description, &schema["schema"], &answer.json(), "", &mut wrong);
     assert!(
@@ -165,25 +168,18 @@ async fn everything_that_the_description_points_to_is_there() {
     assert!(references > 50);
     for (path, operations) in description["paths"].as_object().unwrap() {
         for (method, operation) in operations.as_object().unwrap() {
-            if !path.starts_with("/v1/tables") {
-                continue;
-            }
             let names = |place: &str| -> Vec<&str> {
                 let parameters = operation["parameters"].as_array().into_iter().flatten();
                 let there = parameters.filter(|parameter| parameter["in"] == place);
                 there.filter_map(|parameter| parameter["name"].as_str()).collect()
             };
             assert_eq!(names("path").len(), path.matches('{').count(), "{method} {path}");
-            let header = if method == "get" {
-                "If-None-Match"
-            } else {
-                "Idempotency-Key"
-            };
-            assert!(names("header").contains(&header), "{method} {path}");
-            assert!(
-                operation["summary"].is_string() && operation["responses"]["400"].is_object(),
-                "{method} {path}"
-            );
+            // These come to the same however often they are sent.
+            let repeats = path.ends_with("/preview") || path.ends_with("/bytes") || path.contains("/presence");
+            if method != "get" && !repeats {
+                assert!(names("header").contains(&"Idempotency-Key"), "{method} {path}");
+            }
+            assert!(operation["summary"].is_string(), "{method} {path}");
         }
     }
 }

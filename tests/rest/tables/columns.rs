@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ask::{Table, encoded};
+use crate::tables::stage::{Table, encoded};
 
 #[tokio::test]
 async fn a_column_is_added_changed_deleted_and_restored() {

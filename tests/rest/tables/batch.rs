@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ask::Table;
+use crate::tables::stage::Table;
 
 #[tokio::test]
 async fn edits_of_every_kind_are_one_change() {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::ask::{Table, encoded};
+use crate::tables::stage::{Table, encoded};
 
 #[tokio::test]
 async fn rows_are_inserted_where_they_are_wanted() {

@@ -6,7 +6,8 @@ use futures_util::future::join_all;
 use roundtable::store::memory::MemoryEngine;
 use serde_json::json;
 
-use crate::ask::{Table, ask, people, start};
+use crate::ask::{ask, start};
+use crate::tables::stage::{Table, people};
 
 /// The disk holds back a write; whoever looks meanwhile sees the table without it, or waits.
 #[tokio::test]

@@ -1,13 +1,12 @@
 //! Tables over REST: what a script does to rows, cells, columns and views, beside people who have the table open.
 
-mod ask;
 mod batch;
 mod bulk;
 mod columns;
 mod curl;
-mod described;
 mod doors;
 mod durable;
 mod paging;
 mod rows;
+mod stage;
 mod table;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::ask::{Table, ask, people, start};
+use crate::ask::{ask, start};
+use crate::tables::stage::{Table, people};
 use roundtable::id::DocumentId;
 use roundtable::store::memory::{MemoryEngine, Survives};
 
@@ -97,10 +98,10 @@ async fn a_table_that_cannot_be_made_is_refused_by_name() {
             Some("/rows/1/cells/A"),
         ),
         (
-            json!({ "title": "T", "columns": [column], "rows": vec![json!({ "cells": { "A": 1 } }); 501] }),
-            413,
-            "too-large",
-            Some("/rows"),
+            json!({ "title": "T", "columns": [column], "rows": vec![json!({ "cells": { "A": "one" } }); 501] }),
+            422,
+            "refused",
+            Some("/rows/0/cells/A"),
         ),
     ] {
         let refused = ask(&server, "POST", "/v1/tables", "", &body.to_string()).await;

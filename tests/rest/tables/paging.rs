@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
 
-use crate::ask::{Table, encoded};
+use crate::tables::stage::{Table, encoded};
 
 /// A table of rows that are there from the beginning, named by their number.
 async fn numbered(rows: usize) -> Table {

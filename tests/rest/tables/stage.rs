@@ -1,98 +1,10 @@
-//! A server on a disk in memory, and requests to it.
+//! A table on a server of its own, and requests to it.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use crate::described;
-use roundtable::server::config::Config;
-use roundtable::server::start::{Running, start_on};
+use roundtable::server::start::Running;
 use roundtable::store::memory::MemoryEngine;
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
-pub const LIMIT: Duration = Duration::from_secs(20);
-
-pub struct Answer {
-    pub status: u16,
-    pub headers: String,
-    pub body: Vec<u8>,
-}
-
-impl Answer {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|_| panic!("no JSON: {}", self.text()))
-    }
-
-    pub fn text(&self) -> String {
-        format!("{}\n{}", self.headers, String::from_utf8_lossy(&self.body))
-    }
-
-    pub fn header(&self, name: &str) -> &str {
-        let prefix = format!("{name}: ");
-        let line = self.headers.lines().find_map(|line| line.strip_prefix(&prefix));
-        line.unwrap_or_default()
-    }
-
-    /// The answer, which must be of this status.
-    #[track_caller]
-    pub fn is(self, status: u16) -> Self {
-        assert_eq!(self.status, status, "{}", self.text());
-        self
-    }
-
-    /// The problem, which must be of this status and code and name this field.
-    #[track_caller]
-    pub fn refuses(&self, status: u16, code: &str, field: Option<&str>) -> String {
-        assert_eq!(self.status, status, "{}", self.text());
-        assert_eq!(self.header("content-type"), "application/problem+json");
-        let problem = self.json();
-        assert_eq!(
-            (&problem["code"], &problem["status"]),
-            (&json!(code), &json!(status)),
-            "{problem}"
-        );
-        assert_eq!(problem["field"].as_str(), field, "{problem}");
-        problem["detail"].as_str().unwrap_or_default().to_owned()
-    }
-}
-
-pub async fn start(engine: &MemoryEngine) -> Running {
-    let config = Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        demo: false,
-        ..Config::default()
-    };
-    start_on(config, Arc::new(engine.clone()))
-        .await
-        .expect("the server starts")
-}
-
-pub async fn ask(server: &Running, method: &str, path: &str, headers: &str, body: &str) -> Answer {
-    let mut socket = TcpStream::connect(server.address).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {length}\r\n{headers}\r\n{body}"
-    );
-    socket.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    tokio::time::timeout(LIMIT, socket.read_to_end(&mut answer))
-        .await
-        .expect("an answer in time")
-        .unwrap();
-    let split = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head");
-    let headers = String::from_utf8(answer[..split].to_vec()).unwrap();
-    let status = headers.split(' ').nth(1).unwrap().parse().unwrap();
-    let answer = Answer {
-        status,
-        headers,
-        body: answer[split + 4..].to_vec(),
-    };
-    if path.starts_with("/v1/tables") {
-        described::check(server, method, path, &answer).await;
-    }
-    answer
-}
+use crate::ask::{Answer, ask, start};
 
 /// A text as it stands in an address.
 pub fn encoded(text: &str) -> String {
@@ -199,7 +111,7 @@ impl Table {
     /// How many changes the document is made of.
     pub async fn changes(&self) -> usize {
         let bytes = ask(&self.server, "GET", &format!("/v1/documents/{}/bytes", self.id), "", "").await;
-        let mut document = automerge::Automerge::load(&bytes.is(200).body).unwrap();
+        let document = automerge::Automerge::load(&bytes.is(200).body).unwrap();
         document.get_changes(&[]).len()
     }
 }

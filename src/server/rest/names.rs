@@ -1,0 +1,152 @@
+//! From what an address says to a document: its id, its `automerge:` address, or a table's place in a base.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use automerge::ChangeHash;
+use automerge::transaction::Transaction;
+
+use super::super::{Server, now_ms};
+use super::problem::{Code, Problem};
+use super::write::Refused;
+use crate::document::directory::{self, Archived, Directory};
+use crate::id::DocumentId;
+use crate::room::Edited;
+
+/// The bases as they were read last. 9,000 tables took 75 ms to read in a debug build, and every address with a slash asks
+/// for them.
+#[derive(Default)]
+pub(in crate::server) struct Names(Mutex<Option<(Vec<ChangeHash>, Arc<Directory>)>>);
+
+impl Names {
+    fn read(&self, document: &crate::document::crdt::Document) -> Arc<Directory> {
+        let heads = document.heads();
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, directory)) = known.filter(|(at, _)| *at == heads) {
+            return directory;
+        }
+        let directory = Arc::new(Directory::read(document.automerge()));
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((heads, directory.clone()));
+        directory
+    }
+}
+
+/// The name that a request gives the table it makes.
+pub(super) struct Place {
+    base: String,
+    name: String,
+}
+
+impl Place {
+    /// Both parts or none.
+    pub fn of(base: Option<String>, name: Option<String>) -> Result<Option<Self>, Problem> {
+        let missing = match (base, name) {
+            (None, None) => return Ok(None),
+            (Some(base), Some(name)) => return Ok(Some(Self { base, name })),
+            (Some(_), None) => "/name",
+            (None, Some(_)) => "/base",
+        };
+        Err(Problem::new(Code::BadQuery, "a name in a base needs both of the two").at(missing))
+    }
+
+    pub async fn check(&self, server: &Server, table: &DocumentId) -> Result<(), Problem> {
+        server.check_free(&self.base, &self.name, table).await
+    }
+
+    pub async fn take(&self, server: &Server, table: &DocumentId) -> Result<(), Problem> {
+        server.name_table(&self.base, &self.name, table).await
+    }
+}
+
+impl Server {
+    /// The document that holds the bases. It is there from the first base on.
+    pub(super) fn directory_id(&self) -> DocumentId {
+        directory::id_of(self.store.storage_id())
+    }
+
+    /// The bases as they are on disk.
+    pub(super) async fn directory(&self) -> Result<Edited<Arc<Directory>>, Problem> {
+        let names = self.names.clone();
+        match self
+            .look(&self.directory_id(), move |document| names.read(document))
+            .await
+        {
+            Err(problem) if problem.code == Code::NotFound => Ok(Edited {
+                value: Arc::default(),
+                position: 0,
+                epoch: 0,
+                note: 0,
+                heads: Vec::new().into(),
+            }),
+            read => read,
+        }
+    }
+
+    /// The document that an address names: an id, an `automerge:` address, or `base/name`.
+    pub(super) async fn table_id(&self, address: &str) -> Result<DocumentId, Problem> {
+        let Some((base, name)) = address.split_once('/') else {
+            return DocumentId::parse_address(address).map_err(|error| {
+                let why = format!("{error}; a table is named by its id, its automerge: address, or as base/name");
+                Problem::new(Code::BadId, why)
+            });
+        };
+        let directory = self.directory().await?.value;
+        let no = |what: String| Problem::new(Code::NotFound, what);
+        let base = directory
+            .base(base)
+            .ok_or_else(|| no(format!("there is no base {base:?}")))?;
+        let entry = base.table(name);
+        Ok(entry
+            .ok_or_else(|| no(format!("base {:?} has no table {name:?}", base.name)))?
+            .table
+            .clone())
+    }
+
+    /// Whether a table that is to be made can be put under this name: says so before it is made. One that stands there
+    /// already is one that was made before, by the same request.
+    pub(super) async fn check_free(&self, base: &str, name: &str, table: &DocumentId) -> Result<(), Problem> {
+        let directory = self.directory().await?.value;
+        let there = directory.base(base).and_then(|base| base.table(name));
+        match there.is_some_and(|there| there.table == *table) {
+            true => Ok(()),
+            false => directory::check_free(&directory, base, name).map_err(problem),
+        }
+    }
+
+    /// Puts a table under a name, in a change of its own. Doing it twice is doing it once.
+    pub(super) async fn name_table(&self, base: &str, name: &str, table: &DocumentId) -> Result<(), Problem> {
+        let room = self.room_awake(&self.directory_id()).await?;
+        let (base, name, table) = (base.to_owned(), name.to_owned(), table.clone());
+        let edit = move |tx: &mut Transaction<'_>| Ok(directory::put_table(tx, &base, &name, &table).map(drop)?);
+        self.change(&room, edit).await
+    }
+}
+
+/// A mark of now.
+pub(super) fn archived_now() -> Archived {
+    Archived {
+        at: now_ms() as i64,
+        by: "http".into(),
+    }
+}
+
+impl From<directory::Refused> for Refused {
+    fn from(why: directory::Refused) -> Self {
+        problem(why).into()
+    }
+}
+
+fn problem(why: directory::Refused) -> Problem {
+    use directory::Refused as Why;
+    let code = match &why {
+        Why::NoBase(_) | Why::NoTable { .. } => Code::NotFound,
+        Why::BaseTaken(_) | Why::TableTaken { .. } => Code::Conflict,
+        Why::BadName(_) | Why::TooMany(_) => Code::Refused,
+        Why::Library(_) => Code::Failed,
+    };
+    let names_it = matches!(&why, Why::BaseTaken(_) | Why::TableTaken { .. } | Why::BadName(_));
+    let problem = Problem::new(code, why.to_string());
+    match names_it {
+        true => problem.at("/name"),
+        false => problem,
+    }
+}
