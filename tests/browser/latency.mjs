@@ -26,25 +26,15 @@ const QUIET_EDITS = 60
 /** People pause between edits, and the client sends at most every 100 ms. */
 const PAUSE_MS = 150
 
-const server = await Server.open()
-if (!server) throw new Error("set ROUNDTABLE_BIN")
-const browser = await openBrowser()
-try {
-  await run()
-} finally {
-  await browser.close()
-  await server.close()
-}
-
-async function run() {
-  const { table, url } = await importTable()
+async function run(server, browser) {
+  const { table, url } = await importTable(server)
   const open = async name => Window.open(await openDevice(browser), `${server.url}/?name=${name}#${url}`, name)
   const [ada, grace] = [await open("Ada"), await open("Grace")]
   const watch = await Stopwatch.between(ada, grace, NOTE)
-  const rows = await rowIds(table)
+  const rows = await rowIds(server, table)
 
   const before = await type(ada, watch, "before", n => n < QUIET_EDITS)
-  const writing = Writing.begin(table, rows)
+  const writing = Writing.begin(server, table, rows)
   const during = await type(ada, watch, "during", () => !writing.isOver)
   const { seconds, cells } = await writing.done
   // What the writers wrote has yet to be drawn by both windows.
@@ -73,7 +63,7 @@ async function type(window, watch, label, goesOn) {
   return times
 }
 
-async function importTable() {
+async function importTable(server) {
   const names = Array.from({ length: COLUMNS }, (_, at) => `Column ${at}`)
   const line = row => names.map((_, at) => (at % 2 === 0 ? `text ${row} ${at}` : row * 10 + at)).join(",")
   const file = [names.slice(0, -1).concat("Note").join(",")]
@@ -87,7 +77,7 @@ async function importTable() {
   return answered(response)
 }
 
-async function rowIds(table) {
+async function rowIds(server, table) {
   const ids = []
   let cursor = ""
   for (;;) {
@@ -102,19 +92,21 @@ async function rowIds(table) {
 class Writing {
   isOver = false
 
-  static begin(table, rows) {
+  static begin(server, table, rows) {
     const writing = new Writing()
     const began = performance.now()
-    const writers = Array.from({ length: WRITERS }, (_, number) => write(table, rows.slice(OURS), number))
+    const writers = Array.from({ length: WRITERS }, (_, number) => write(server, table, rows.slice(OURS), number))
     writing.done = Promise.all(writers)
       .then(() => ({ seconds: (performance.now() - began) / 1000, cells: WRITERS * CELLS }))
       .finally(() => (writing.isOver = true))
+    // Reported when the person is done, not while.
+    writing.done.catch(() => {})
     return writing
   }
 }
 
 /** One back end: request after request, through a part of the table that begins at another row than those of the others. */
-async function write(table, rows, number) {
+async function write(server, table, rows, number) {
   const first = Math.floor((rows.length / WRITERS) * number)
   for (let cell = 0; cell < CELLS; ) {
     const edits = []
@@ -124,12 +116,12 @@ async function write(table, rows, number) {
       const value = column % 2 === 0 ? `writer ${number} ${cell}` : number * CELLS + cell
       edits.push({ op: "setCell", row, column: `Column ${column}`, value })
     }
-    await flush(table, JSON.stringify({ edits }))
+    await flush(server, table, JSON.stringify({ edits }))
   }
 }
 
 /** One request, sent again while the server says that it is busy. */
-async function flush(table, body) {
+async function flush(server, table, body) {
   for (;;) {
     const response = await fetch(`${server.url}/v1/tables/${table}/batch`, { method: "POST", body })
     if (response.status !== 503) return answered(response)
@@ -142,4 +134,14 @@ async function answered(response) {
   const text = await response.text()
   if (!response.ok) throw new Error(`${response.url}: ${response.status} ${text}`)
   return JSON.parse(text)
+}
+
+const server = await Server.open()
+if (!server) throw new Error("set ROUNDTABLE_BIN")
+const browser = await openBrowser()
+try {
+  await run(server, browser)
+} finally {
+  await browser.close()
+  await server.close()
 }
