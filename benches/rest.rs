@@ -24,7 +24,7 @@ fn main() {
     let server = Server::start(&[]);
     let mut script = Script::new(&server);
     let columns: Vec<Value> = (0..COLUMNS)
-        .map(|number| json!({ "name": format!("Column {number}"), "kind": if number % 2 == 0 { "text" } else { "number" } }))
+        .map(|number| json!({ "name": format!("Column {number}"), "kind": if number.is_multiple_of(2) { "text" } else { "number" } }))
         .collect();
     let made = script.ask(
         "POST",
@@ -95,7 +95,7 @@ fn pages(server: &Server, script: &mut Script, rows: &str) -> Vec<String> {
 
 fn cells(row: usize) -> Value {
     let cell = |number: usize| {
-        let value = if number % 2 == 0 {
+        let value = if number.is_multiple_of(2) {
             json!(format!("text {row}.{number}"))
         } else {
             json!((row * 31 + number) % 10_000)

@@ -1,6 +1,6 @@
 //! A client of the sync door: documents of a running server, followed and edited from Rust.
 //!
-//! Import and export, the load generator and the crash tests go in by the door everybody else uses, so that nothing
+//! Programs in Rust, the load generator and the crash tests go in by the door everybody else uses, so that nothing
 //! reaches the store behind the rooms' backs, and so that they see exactly what a front end sees.
 //!
 //! - One [`Client`] is one WebSocket and one task. When it ends it stays ended; connect again and
@@ -12,7 +12,6 @@
 mod connection;
 mod document;
 mod replica;
-mod transfer;
 
 #[cfg(test)]
 mod tests;
@@ -33,7 +32,6 @@ use connection::Connection;
 
 pub use document::Document;
 pub use replica::Replica;
-pub use transfer::{Exported, Imported, TransferError, TransferOptions, export_csv, import_csv};
 
 /// The sync door of a server started without options.
 pub const DEFAULT_URL: &str = "ws://127.0.0.1:4000/sync";

@@ -35,6 +35,8 @@
 //! | 3 | [`room`] | the live document and its audience |
 //! | 4 | [`server`], [`client`] | sockets; the client stands on floors 0 and 1 alone |
 //!
+//! The command line (`src/main.rs`, `src/command`) starts a server or speaks HTTP to one, as any other program.
+//!
 //! # Invariants
 //!
 //! The aim; `tests/simulation` and `tests/durability` hold 1, 2 and 8 under failures, the others have tests of their parts.

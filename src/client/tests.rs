@@ -13,6 +13,10 @@ use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 
 use super::*;
+use crate::document::export::{self, CsvOptions};
+use crate::document::import::{Import, new_document};
+use crate::document::sheet::{self, Format, Limits};
+use crate::document::table::TableIndex;
 
 /// Longer than anything takes; only a failing test waits for it.
 const LONG: Duration = Duration::from_secs(20);
@@ -139,36 +143,25 @@ fn one_entry() -> Automerge {
 }
 
 #[tokio::test]
-async fn a_csv_goes_up_and_comes_down_the_same() {
+async fn a_table_of_many_changes_goes_up_and_comes_down_the_same() {
     let url = server(Manner::Honest).await;
     let mut csv = String::from("name,amount,paid\n");
     for row in 0..400 {
         csv.push_str(&format!("row {row},{}.5,{}\n", row, row % 2 == 0));
     }
-    let options = TransferOptions::default();
-    let made = import_csv(&url, "Budget", csv.as_bytes(), &options).await.unwrap();
-    assert_eq!((made.rows, made.columns, made.changes), (400, 3, 4));
-    let down = export_csv(&url, &made.document, &options).await.unwrap();
-    assert_eq!((down.title.as_str(), down.csv.text), ("Budget", csv));
-}
-
-#[tokio::test]
-async fn a_bad_csv_is_refused_before_anything_is_sent() {
-    let nobody = "ws://127.0.0.1:1/sync";
-    let error = import_csv(nobody, "Bad", b"a,b\n1\n", &TransferOptions::default())
-        .await
-        .unwrap_err();
-    assert_eq!(error.to_string(), "line 2: 1 fields, but the first line has 2");
-}
-
-#[tokio::test]
-async fn what_is_no_table_is_not_exported() {
-    let url = server(Manner::Honest).await;
-    let client = Client::connect(&url, ConnectOptions::default()).await.unwrap();
-    let id = new_id();
-    client.attach(&id, one_entry()).unwrap().saved(LONG).await.unwrap();
-    let error = export_csv(&url, &id, &TransferOptions::default()).await.unwrap_err();
-    assert!(matches!(error, TransferError::NotATable(_)), "{error}");
+    let sheet = sheet::read(csv.as_bytes(), Format::Csv, None, &Limits::default()).unwrap();
+    let made = new_document("Budget", Import::new_table(sheet, &[]).unwrap(), rand::rng()).unwrap();
+    let connect = || Client::connect(&url, ConnectOptions::default());
+    let (ada, id) = (connect().await.unwrap(), new_id());
+    ada.attach(&id, made).unwrap().saved(LONG).await.unwrap();
+    ada.close(LONG).await;
+    let found = connect().await.unwrap().find(&id, LONG).await.unwrap();
+    found.look(|replica| {
+        let index = TableIndex::build(replica.document()).unwrap();
+        let down = export::csv(replica.document(), &index, CsvOptions::default());
+        assert_eq!((index.title(), down.text), ("Budget", csv));
+        assert_eq!(replica.document().get_changes(&[]).len(), 4);
+    });
 }
 
 #[tokio::test]

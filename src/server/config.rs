@@ -171,8 +171,13 @@ pub struct RestLimits {
     pub receiving_bytes: usize,
     /// Bulk writes and imports under way at once; a request for one more is told to come back.
     pub bulk_writes: usize,
+    /// Files and lists of edits being read and checked at once; a request for one more waits its turn.
+    pub checks: usize,
     /// Files being sent at once; a request for one more waits its turn.
     pub exports: usize,
+    /// A file that was not taken whole by then is given up.
+    #[serde(with = "humantime_serde")]
+    pub export_time: Duration,
 }
 
 impl Default for RestLimits {
@@ -182,7 +187,9 @@ impl Default for RestLimits {
             file_bytes: 64 << 20,
             receiving_bytes: 256 << 20,
             bulk_writes: 64,
+            checks: 2,
             exports: 8,
+            export_time: Duration::from_secs(600),
         }
     }
 }

@@ -4,13 +4,17 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Request;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
-use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 use serde_json::json;
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use super::meter::Socket;
 use super::rest::{self, Code, Problem};
@@ -28,9 +32,34 @@ pub(super) fn routes(server: Arc<Server>) -> Router {
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
         .route("/v1/welcome", get(welcome))
-        .merge(rest::routes())
+        .merge(api(&server))
         .fallback(get(asset))
         .with_state(server)
+}
+
+/// REST, for pages of the origins that may connect: others can neither read answers nor have anything written.
+fn api(server: &Arc<Server>) -> Router<Arc<Server>> {
+    let allowed = server.config.origins.clone();
+    let is_allowed = move |_: &HeaderValue, request: &Parts| check_origin(&request.headers, &allowed).is_ok();
+    let shared = CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(is_allowed))
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::ETAG, header::LOCATION, rest::REPLAYED]);
+    rest::routes()
+        .layer(middleware::from_fn_with_state(server.clone(), only_own_origins))
+        .layer(shared)
+}
+
+/// A browser sends simple requests of any page without asking first: what would write is refused by its origin.
+async fn only_own_origins(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response {
+    match check_origin(request.headers(), &server.config.origins) {
+        Err(origin) if !request.method().is_safe() => {
+            let why = format!("the origin {origin} may not write; the server's setting `origins` names those that may");
+            Problem::new(Code::ForeignOrigin, why).into_response()
+        }
+        _ => next.run(request).await,
+    }
 }
 
 /// The page, or the sync door where the request asks for an upgrade.

@@ -53,6 +53,9 @@ pub struct Server {
     /// The bytes of request bodies.
     receiving: Arc<Semaphore>,
     bulks: rest::Bulks,
+    /// Turns to read and check what is imported or written in bulk.
+    checks: Arc<Semaphore>,
+    /// Turns to send files.
     exports: Arc<Semaphore>,
     /// The names of tables, as they were read last.
     names: Arc<rest::Names>,
@@ -80,6 +83,7 @@ impl Server {
             loads: Semaphore::new(config.rooms.loads),
             receiving: rest::budget(config.rest.receiving_bytes),
             bulks: rest::Bulks::new(config.rest.bulk_writes),
+            checks: Arc::new(Semaphore::new(config.rest.checks)),
             exports: Arc::new(Semaphore::new(config.rest.exports)),
             names: Arc::default(),
             draining: AtomicBool::new(false),

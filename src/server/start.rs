@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
@@ -31,6 +32,9 @@ pub enum StartError {
     #[error("the committer's thread cannot be started: {0}")]
     Thread(std::io::Error),
 }
+
+/// How long answers that are being sent may take when the server ends.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
 
 /// A server that runs.
 pub struct Running {
@@ -118,7 +122,7 @@ impl Running {
         let Self {
             server,
             committer,
-            accepting,
+            mut accepting,
             sweeping,
             cleaning,
             stop_accepting,
@@ -139,8 +143,12 @@ impl Running {
             task.abort();
             let _ = task.await;
         }
-        accepting.abort();
-        let _ = accepting.await;
+        // They end with the slice at hand; then their answers leave, as do those of all other requests.
+        server.bulks.ended_all().await;
+        if tokio::time::timeout(LAST_ANSWERS, &mut accepting).await.is_err() {
+            accepting.abort();
+            let _ = accepting.await;
+        }
         server.store.drain().await;
         server.store.close();
         let _ = tokio::task::spawn_blocking(move || committer.join()).await;

@@ -6,7 +6,8 @@ and a base are made first, so that requests hit something.
 
 ROUNDTABLE_BIN   the binary to start
 API_SEED         the seed; a random one is taken and printed if it is not set
-API_EXAMPLES     cases per operation (default 25)
+API_EXAMPLES     cases per operation (default 4; more are made to cover the bounds of each parameter)
+API_SECONDS      when to stop (default 60)
 """
 
 import json
@@ -78,7 +79,7 @@ def configuration(values):
 
 def main():
     seed = int(os.environ.get("API_SEED") or random.randrange(1_000_000))
-    examples = os.environ.get("API_EXAMPLES", "25")
+    examples = os.environ.get("API_EXAMPLES", "4")
     print(f"API_SEED={seed}", flush=True)
     with tempfile.TemporaryDirectory(prefix="roundtable-api-") as folder:
         log = pathlib.Path(folder, "log")
@@ -93,10 +94,12 @@ def main():
             command = [
                 str(pathlib.Path(sys.executable).with_name("schemathesis")), "--config-file", str(config),
                 "run", f"{url}/v1/openapi.json", "--url", url, "--seed", str(seed), "--max-examples", examples,
-                "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing,stateful",
-                "--request-timeout", "60", "--max-time", "300", "--no-color", "--warnings", "off",
+                "--checks", ",".join(CHECKS), "--phases", "examples,coverage,fuzzing",
+                "--request-timeout", "60", "--max-time", os.environ.get("API_SECONDS", "60"), "--no-color", "--warnings", "off",
             ]
-            result = subprocess.run(command, cwd=folder).returncode
+            hooks = pathlib.Path(__file__).resolve().parent
+            environment = {**os.environ, "PYTHONPATH": str(hooks), "SCHEMATHESIS_HOOKS": "hooks"}
+            result = subprocess.run(command, cwd=folder, env=environment).returncode
             if server.poll() is not None:
                 print(f"the server ended with {server.returncode}")
                 result = 1

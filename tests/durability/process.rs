@@ -51,6 +51,15 @@ impl Server {
         Self::spawn(command)
     }
 
+    /// As [`start`](Self::start), where another server was before.
+    pub fn start_at(address: SocketAddr, data: &Path) -> Self {
+        let mut arguments = serve_arguments(data, &[]);
+        arguments[2] = address.to_string();
+        let mut command = roundtable();
+        command.args(arguments);
+        Self::spawn(command)
+    }
+
     /// Runs a command that becomes the server, and waits until it says where it is.
     pub fn spawn(mut command: Command) -> Self {
         let mut child = command
@@ -92,6 +101,10 @@ impl Server {
 
     pub fn sync_url(&self) -> String {
         format!("ws://{}/sync", self.address)
+    }
+
+    pub fn http_url(&self) -> String {
+        format!("http://{}", self.address)
     }
 
     pub fn id(&self) -> u32 {

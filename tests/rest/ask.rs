@@ -110,7 +110,7 @@ pub async fn ask(server: &Running, method: &str, path: &str, headers: &str, body
         headers,
         body: answer[split + 4..].to_vec(),
     };
-    if path.starts_with("/v1/") && path != "/v1/openapi.json" {
+    if path.starts_with("/v1/") && path != "/v1/openapi.json" && method != "OPTIONS" {
         described::check(server, method, path, &answer).await;
     }
     answer

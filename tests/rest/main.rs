@@ -10,7 +10,7 @@ mod tombstones;
 
 use roundtable::store::memory::MemoryEngine;
 
-use ask::{get, start};
+use ask::{get, start, start_with};
 
 /// Every status an operation answers is in its description, and every operation has a name.
 #[tokio::test]
@@ -70,4 +70,32 @@ async fn the_api_page_is_there_without_the_demo_page() {
             "{path}: {body}"
         );
     }
+}
+
+/// A browser sends a form or a plain text of any page to any server without asking first.
+#[tokio::test]
+async fn a_page_of_another_origin_writes_nothing_unless_it_is_named() {
+    let named = "https://app.example.org";
+    let server = start_with(&MemoryEngine::default(), |config| config.origins = vec![named.into()]).await;
+    let ask = async |origin: &str, method: &str, more: &str| {
+        let headers = format!("origin: {origin}\r\ncontent-type: text/plain\r\n{more}");
+        ask::ask(&server, method, "/v1/documents", &headers, r#"{"a": 1}"#).await
+    };
+    let refused = ask("https://evil.example", "POST", "").await;
+    assert!(refused.refuses(403, "foreign-origin", None).contains("evil.example"));
+    assert_eq!(
+        ask("https://evil.example", "GET", "")
+            .await
+            .header("access-control-allow-origin"),
+        ""
+    );
+    let taken = ask(named, "POST", "").await.is(201);
+    assert_eq!(taken.header("access-control-allow-origin"), named);
+    ask("http://localhost:5173", "POST", "").await.is(201);
+    let preflight = ask(named, "OPTIONS", "access-control-request-method: PATCH\r\n").await;
+    assert!(
+        preflight.header("access-control-allow-methods").contains("PATCH"),
+        "{}",
+        preflight.text()
+    );
 }

@@ -89,6 +89,10 @@ pub(super) struct Answered {
 }
 
 impl Answered {
+    pub fn body(&self) -> Option<&Value> {
+        self.body.as_ref()
+    }
+
     /// What is kept under the key. One that is too long is kept without its body: what was done, but no more.
     pub fn encode(&self) -> Bytes {
         let whole = serde_json::to_vec(self).unwrap_or_default();
@@ -123,7 +127,7 @@ impl IntoResponse for Answered {
 }
 
 /// Says that a request was done before, and that this is the answer of then.
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+pub(in crate::server) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,7 @@ use bytes::BytesMut;
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::super::Server;
@@ -23,6 +24,9 @@ use crate::room::Keyed;
 
 /// A body of which nothing arrives for this long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
+
+/// JSON of more bytes than this is parsed off the runtime: a megabyte takes about 10 ms.
+const LIGHT: usize = 64 << 10;
 
 /// What one permit of the budget stands for, in bytes.
 const UNIT: usize = 1 << 10;
@@ -62,6 +66,13 @@ impl FromRequest<Arc<Server>> for Upload {
 impl Asked {
     /// The body as JSON; an error names the field. An empty body is an error, too.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        match self.body.len() > LIGHT {
+            true => off_this_worker(|| self.parse()),
+            false => self.parse(),
+        }
+    }
+
+    fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let mut reader = serde_json::Deserializer::from_slice(&self.body);
         let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
             let field = pointer(error.path());
@@ -135,15 +146,6 @@ async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Res
     if announced.is_some_and(|announced| announced > limit) {
         return Err(too_large());
     }
-    let (body, receiving) = collect(body, budget, limit).await.map_err(|why| match why {
-        Unreceived::TooLarge => too_large(),
-        Unreceived::Budget => Problem::new(
-            Code::Busy,
-            "the server is receiving as much as it can; try again in a moment",
-        ),
-        Unreceived::Silent => Problem::new(Code::BadBody, "the body stopped arriving"),
-        Unreceived::Broken(why) => Problem::new(Code::BadBody, format!("the body did not arrive: {why}")),
-    })?;
     let mut digest = Sha256::new();
     for part in [
         parts.method.as_str(),
@@ -153,7 +155,17 @@ async fn receive(request: Request, budget: &Arc<Semaphore>, limit: usize) -> Res
         digest.update((part.len() as u64).to_be_bytes());
         digest.update(part);
     }
-    digest.update(&body);
+    // Fed as the body arrives: 64 MB at once would hold up the runtime for 100 ms.
+    let each = |chunk: &[u8]| digest.update(chunk);
+    let (body, receiving) = collect(body, budget, limit, each).await.map_err(|why| match why {
+        Unreceived::TooLarge => too_large(),
+        Unreceived::Budget => Problem::new(
+            Code::Busy,
+            "the server is receiving as much as it can; try again in a moment",
+        ),
+        Unreceived::Silent => Problem::new(Code::BadBody, "the body stopped arriving"),
+        Unreceived::Broken(why) => Problem::new(Code::BadBody, format!("the body did not arrive: {why}")),
+    })?;
     Ok(Asked {
         headers: parts.headers,
         body,
@@ -186,6 +198,7 @@ async fn collect(
     body: Body,
     budget: &Arc<Semaphore>,
     limit: usize,
+    mut each: impl FnMut(&[u8]),
 ) -> Result<(Bytes, Vec<OwnedSemaphorePermit>), Unreceived> {
     let mut stream = body.into_data_stream();
     let (mut whole, mut held, mut paid) = (BytesMut::new(), Vec::new(), 0);
@@ -197,6 +210,7 @@ async fn collect(
         if whole.len() + chunk.len() > limit {
             return Err(Unreceived::TooLarge);
         }
+        each(&chunk);
         whole.extend_from_slice(&chunk);
         let due = whole.len().div_ceil(UNIT) - paid;
         if due > 0 {
@@ -206,6 +220,14 @@ async fn collect(
         }
     }
     Ok((whole.freeze(), held))
+}
+
+/// Lets the runtime give this worker's tasks to others while something heavy is done.
+fn off_this_worker<T>(work: impl FnOnce() -> T) -> T {
+    match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
+        Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
+        _ => work(),
+    }
 }
 
 /// A path into a JSON document as RFC 6901 writes it.
@@ -261,17 +283,17 @@ mod tests {
         let body = |bytes: usize| Body::from(vec![0; bytes]);
         let roomy = budget(1 << 20);
         assert!(matches!(
-            collect(body(5000), &roomy, 4999).await,
+            collect(body(5000), &roomy, 4999, |_| ()).await,
             Err(Unreceived::TooLarge)
         ));
         let narrow = budget(8 << 10);
-        let first = collect(body(5000), &narrow, 1 << 20).await.ok();
+        let first = collect(body(5000), &narrow, 1 << 20, |_| ()).await.ok();
         assert_eq!(first.as_ref().map(|(whole, _)| whole.len()), Some(5000));
         assert!(matches!(
-            collect(body(5000), &narrow, 1 << 20).await,
+            collect(body(5000), &narrow, 1 << 20, |_| ()).await,
             Err(Unreceived::Budget)
         ));
         drop(first);
-        assert!(collect(body(5000), &narrow, 1 << 20).await.is_ok());
+        assert!(collect(body(5000), &narrow, 1 << 20, |_| ()).await.is_ok());
     }
 }

@@ -31,6 +31,7 @@ use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(super) use answer::REPLAYED;
 pub(super) use asked::budget;
 pub(super) use bulk::Bulks;
 pub(super) use names::Names;

@@ -32,6 +32,7 @@ pub enum Code {
     BadBody,
     BadQuery,
     BadKey,
+    ForeignOrigin,
     NotFound,
     NotATable,
     Conflict,
@@ -52,6 +53,7 @@ impl Code {
     fn status(self) -> StatusCode {
         match self {
             Code::BadId | Code::BadBody | Code::BadQuery | Code::BadKey => StatusCode::BAD_REQUEST,
+            Code::ForeignOrigin => StatusCode::FORBIDDEN,
             Code::NotFound => StatusCode::NOT_FOUND,
             Code::NotATable | Code::Conflict | Code::KeyExpired => StatusCode::CONFLICT,
             Code::Deleted => StatusCode::GONE,

@@ -45,6 +45,9 @@ pub(super) enum Writing {
     /// The request is not what it should be: `bad-id`, `bad-body`, `bad-query`, `bad-key`.
     #[response(status = 400, content_type = "application/problem+json")]
     Bad(Problem),
+    /// A page of another origin asked: `foreign-origin`.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Foreign(Problem),
     /// There is no such thing: `not-found`.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
@@ -78,6 +81,9 @@ pub(super) enum Filing {
     /// The request is not what it should be: `bad-id`, `bad-query`, `bad-key`, `bad-body`.
     #[response(status = 400, content_type = "application/problem+json")]
     Bad(Problem),
+    /// A page of another origin asked: `foreign-origin`.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Foreign(Problem),
     /// There is no such thing: `not-found`.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),
@@ -163,6 +169,9 @@ pub(super) enum WritingTable {
     /// `bad-id`, `bad-body`, `bad-key`: the request is not what it should be.
     #[response(status = 400, content_type = "application/problem+json")]
     Bad(Problem),
+    /// A page of another origin asked: `foreign-origin`.
+    #[response(status = 403, content_type = "application/problem+json")]
+    Foreign(Problem),
     /// `not-found`: there is no such document, row, column or view.
     #[response(status = 404, content_type = "application/problem+json")]
     NotFound(Problem),

@@ -17,6 +17,7 @@ use super::desk::{PATIENCE, off_runtime};
 use super::documents::parse;
 use super::params::{At, KeyHeader};
 use super::problem::{Code, Problem};
+use super::responses::Writing;
 use super::write::writer;
 use crate::id::DocumentId;
 use crate::room::{Deletion, EditError, KeyRefusal, Keyed, NotTurned, Once, Room, Writer};
@@ -25,13 +26,7 @@ use crate::store::{Place, Tombstone};
 /// Deletes the document. It keeps its content and can be restored.
 #[utoipa::path(delete, path = "/v1/documents/{document}", tag = "documents",
     params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
-    responses((status = 204, description = "the tombstone is on disk"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 410, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-        (status = 507, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204, description = "the tombstone is on disk"), Writing))]
 pub(super) async fn delete(
     State(server): State<Arc<Server>>,
     At(document): At<String>,
@@ -48,12 +43,7 @@ pub(super) async fn delete(
 /// Takes a deletion back: the document is there again, with everything it had. One that is not deleted stays as it is.
 #[utoipa::path(post, path = "/v1/documents/{document}/restore", tag = "documents",
     params(KeyHeader, ("document" = String, Path, description = "a document id or its automerge: address")),
-    responses((status = 204, description = "the document is there, and that is on disk"),
-        (status = 400, body = Problem, content_type = "application/problem+json"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 500, body = Problem, content_type = "application/problem+json"),
-        (status = 503, body = Problem, content_type = "application/problem+json"),
-        (status = 507, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 204, description = "the document is there, and that is on disk"), Writing))]
 pub(super) async fn restore(
     State(server): State<Arc<Server>>,
     At(document): At<String>,

@@ -61,13 +61,15 @@ async fn a_bulk_write_is_done_once_for_its_key() {
     assert!(done["slices"].as_u64() >= Some(4), "{done}");
     assert_eq!(done["version"], json!(table.version().await));
     let again = batch(&table, &key, "", &body).await.is(200);
-    assert_eq!((again.json(), again.header("idempotency-replayed")), (done, "true"));
+    let replayed = (again.json(), again.header("idempotency-replayed"));
+    assert_eq!(replayed, (done.clone(), "true"));
     assert_eq!(amounts(&table).await, (0..800).collect::<Vec<_>>());
     batch(&table, &key, "", &rows(801))
         .await
         .refuses(422, "key-reused", None);
     let progress = table.get(&format!("/bulk/{key}")).await.is(200).json();
     assert_eq!((&progress["state"], &progress["cells"]), (&json!("done"), &json!(1600)));
+    assert_eq!(progress["answer"], done);
     table
         .get("/bulk/1767225600-unknown")
         .await
@@ -124,7 +126,14 @@ async fn a_bulk_write_that_was_interrupted_goes_on_behind_what_is_stored() {
         stopped["done"].as_u64() >= Some(2) && stopped["done"].as_u64() < stopped["slices"].as_u64(),
         "{stopped}"
     );
+    let events = format!("{progress}/events");
+    batch(&table, &key, "Prefer: respond-async\r\n", &body).await.is(202);
+    // The stream ends when it is done; who did not wait for the answer finds it in the last event.
+    let told = ask(&table.server, "GET", &events, "", "").await.is(200).text();
+    let last = told.lines().rfind(|line| line.starts_with("data:")).unwrap();
+    let last: Value = serde_json::from_str(last.trim_start_matches("data:")).unwrap();
     let done = batch(&table, &key, "", &body).await.is(200).json();
+    assert_eq!((&last["state"], &last["answer"]), (&json!("done"), &done), "{told}");
     assert_eq!(done["slices"], stopped["slices"]);
     assert_eq!(amounts(&table).await, (0..3000).collect::<Vec<_>>());
     let columns = table.get("").await.is(200).json()["columns"].clone();

@@ -19,11 +19,12 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::{Server, now_ms};
 use super::answer::Answered;
 use super::asked::Asked;
-use super::desk::off_runtime;
+use super::desk::{PATIENCE, off_runtime};
 use super::etag;
 use super::problem::{Code, Problem};
 use super::tombstones;
@@ -140,16 +141,22 @@ impl Server {
         };
         let base = self.base(&room, wanted, before.as_ref().map(|(_, kept)| kept)).await?;
         let randomness = randomness(room.id(), &keyed.key);
-        let (work, base) = off_runtime(move || {
+        // Both go with the work: it is not broken off when whoever asked for it goes away.
+        let (turn, held) = (self.check_turn().await?, asked.hold());
+        let (work, base, held) = off_runtime(move || {
+            let _turn = turn;
             let work = check(&base, randomness)?;
             let base = match &base {
                 Base::New => String::new(),
                 Base::Table(_, heads) => etag::of(heads),
             };
-            Ok::<_, Problem>((work, base))
+            Ok::<_, Problem>((work, base, held))
         })
         .await??;
-        let done = before.as_ref().map_or(0, |(_, kept)| kept.bulk.done);
+        let done = match &before {
+            Some((_, kept)) => kept.goes_on(&work)?,
+            None => 0,
+        };
         let running = match self
             .bulks
             .start(room.id(), &keyed, &work, done, wanted == Wanted::New)?
@@ -162,13 +169,24 @@ impl Server {
                     keyed,
                     base,
                     running: running.clone(),
-                    _receiving: asked.hold(),
+                    _receiving: held,
                 };
                 tokio::spawn(run.run(work, before.map(|(bytes, _)| bytes)));
                 running
             }
         };
         told(&running, &asked).await
+    }
+
+    /// The turn to look at a whole file or a whole list of edits.
+    pub(super) async fn check_turn(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        match tokio::time::timeout(PATIENCE, self.checks.clone().acquire_owned()).await {
+            Ok(Ok(turn)) => Ok(turn),
+            _ => Err(Problem::new(
+                Code::Busy,
+                "other files and bulk writes are being checked; try again",
+            )),
+        }
     }
 
     /// The version that a bulk write is checked against: the present one, or that of before it was interrupted.

@@ -1,10 +1,11 @@
 //! How far bulk writes are: those under way, for everybody who waits for one or asks.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::sync::watch;
@@ -12,6 +13,7 @@ use tokio::sync::watch;
 use super::super::answer::Answered;
 use super::super::problem::{Code, Problem};
 use super::Work;
+use super::routes::Done;
 use crate::id::DocumentId;
 use crate::key::{Key, KeyId};
 use crate::room::{KeyRefusal, Keyed};
@@ -43,6 +45,10 @@ pub(in crate::server::rest) struct Progress {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Problem>)]
     pub problem: Option<serde_json::Value>,
+    /// What the request is answered, once it is done: for those who did not wait for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Done>)]
+    pub answer: Option<serde_json::Value>,
 }
 
 /// What is recorded with each slice. An answer has other fields, so the two are told apart.
@@ -62,12 +68,28 @@ impl Kept {
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok()
     }
+
+    /// How many slices are passed over. Another version of this program may cut the same request into others, and what
+    /// they hold cannot be told any more.
+    pub fn goes_on(&self, work: &Work) -> Result<usize, Problem> {
+        match (self.bulk.slices, self.bulk.cells) == (work.slices, work.cells) {
+            true => Ok(self.bulk.done),
+            false => Err(Problem::new(
+                Code::Conflict,
+                format!(
+                    "{} of {} parts of this write are done, and it would be cut into {} now: it cannot go on",
+                    self.bulk.done, self.bulk.slices, work.slices
+                ),
+            )),
+        }
+    }
 }
 
 impl Progress {
     /// What is told of a bulk write that is not under way: it has stopped where it was recorded last, or it was done.
     pub fn told(bytes: &[u8]) -> Self {
         match Kept::decode(bytes) {
+            Some(kept) if kept.bulk.state == State::Failed => kept.bulk,
             Some(kept) => Self {
                 state: State::Stopped,
                 ..kept.bulk
@@ -81,6 +103,7 @@ impl Progress {
                     done: number("slices"),
                     cells: number("cells"),
                     problem: None,
+                    answer: answered.get("body").cloned(),
                 }
             }
         }
@@ -105,7 +128,8 @@ pub(in crate::server::rest) struct Running {
 
 impl Running {
     pub fn address(&self) -> String {
-        format!("/v1/tables/{}/bulk/{}", self.document, self.key)
+        let key = utf8_percent_encode(self.key.as_str(), NON_ALPHANUMERIC);
+        format!("/v1/tables/{}/bulk/{key}", self.document)
     }
 
     /// The progress now, and whenever it changes.
@@ -121,10 +145,12 @@ impl Running {
     /// It is over.
     pub fn end(&self, state: State, outcome: Result<Answered, Problem>) {
         let problem = outcome.as_ref().err().map(|problem| json!(problem));
+        let answer = outcome.as_ref().ok().and_then(Answered::body).cloned();
         *self.outcome.lock().unwrap_or_else(PoisonError::into_inner) = Some(outcome);
         self.progress.send_modify(|progress| {
             progress.state = state;
             progress.problem = problem;
+            progress.answer = answer;
         });
     }
 
@@ -144,11 +170,23 @@ impl Running {
     }
 }
 
+/// How many bulk writes that have ended are remembered: one that failed before its first slice is recorded nowhere else.
+const ENDED: usize = 64;
+
 /// The bulk writes under way.
 pub(in crate::server) struct Bulks {
     most: usize,
     /// A leaf.
-    running: Mutex<HashMap<(DocumentId, KeyId), Arc<Running>>>,
+    list: Mutex<List>,
+    /// How many are under way.
+    count: watch::Sender<usize>,
+}
+
+#[derive(Default)]
+struct List {
+    running: HashMap<(DocumentId, KeyId), Arc<Running>>,
+    /// The newest last.
+    ended: VecDeque<Arc<Running>>,
 }
 
 /// What became of the wish to begin one.
@@ -161,18 +199,35 @@ impl Bulks {
     pub fn new(most: usize) -> Self {
         Self {
             most,
-            running: Mutex::default(),
+            list: Mutex::default(),
+            count: watch::Sender::new(0),
         }
+    }
+
+    /// Waits until none is under way.
+    pub async fn ended_all(&self) {
+        let mut count = self.count.subscribe();
+        let _none = count.wait_for(|count| *count == 0).await;
     }
 
     /// The one with this key, which must be the same request.
     pub(super) fn find(&self, document: &DocumentId, keyed: &Keyed) -> Result<Option<Arc<Running>>, Problem> {
-        same(self.named(document, &keyed.key), keyed)
+        same(
+            self.list().running.get(&(document.clone(), keyed.key.id())).cloned(),
+            keyed,
+        )
     }
 
-    /// The one with this key, whatever it was asked to do.
+    /// The one with this key, under way or ended lately, whatever it was asked to do.
     pub(super) fn named(&self, document: &DocumentId, key: &Key) -> Option<Arc<Running>> {
-        self.running().get(&(document.clone(), key.id())).cloned()
+        let list = self.list();
+        let ended = || {
+            list.ended
+                .iter()
+                .rev()
+                .find(|ended| ended.document == *document && ended.key == *key)
+        };
+        list.running.get(&(document.clone(), key.id())).or_else(ended).cloned()
     }
 
     pub(super) fn start(
@@ -183,7 +238,7 @@ impl Bulks {
         done: usize,
         is_new: bool,
     ) -> Result<Start, Problem> {
-        let mut running = self.running();
+        let running = &mut self.list().running;
         let name = (document.clone(), keyed.key.id());
         if let Some(other) = same(running.get(&name).cloned(), keyed)? {
             return Ok(Start::UnderWay(other));
@@ -200,6 +255,7 @@ impl Bulks {
             done,
             cells: work.cells,
             problem: None,
+            answer: None,
         };
         let begun = Arc::new(Running {
             document: document.clone(),
@@ -210,15 +266,23 @@ impl Bulks {
             outcome: Mutex::default(),
         });
         running.insert(name, begun.clone());
+        self.count.send_replace(running.len());
         Ok(Start::Begun(begun))
     }
 
     pub(super) fn ended(&self, running: &Running) {
-        self.running().remove(&(running.document.clone(), running.key.id()));
+        let mut list = self.list();
+        if let Some(ended) = list.running.remove(&(running.document.clone(), running.key.id())) {
+            list.ended.push_back(ended);
+            if list.ended.len() > ENDED {
+                list.ended.pop_front();
+            }
+        }
+        self.count.send_replace(list.running.len());
     }
 
-    fn running(&self) -> MutexGuard<'_, HashMap<(DocumentId, KeyId), Arc<Running>>> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    fn list(&self) -> MutexGuard<'_, List> {
+        self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

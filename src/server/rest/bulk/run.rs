@@ -9,7 +9,7 @@ use automerge::transaction::Transaction;
 use bytes::Bytes;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
-use serde_json::json;
+use serde_json::{Map, Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::super::super::{Server, now_ms};
@@ -53,18 +53,22 @@ impl Drop for Listed {
 
 impl Run {
     /// Goes on behind what was done before, of which `before` is the record.
-    pub async fn run(self, work: Work, before: Option<Bytes>) {
+    pub async fn run(self, work: Work, mut before: Option<Bytes>) {
         let _listed = Listed(self.server.clone(), self.running.clone());
-        match self.slices(work, before).await {
+        match self.slices(work, &mut before).await {
             Ok(answered) => self.running.end(State::Done, Ok(answered)),
             Err((state, problem)) => {
+                if state == State::Failed {
+                    self.record_failure(before, &problem).await;
+                }
                 tracing::info!(document = %self.room.id(), key = %self.keyed.key, why = %problem.detail, "a bulk write ended early");
                 self.running.end(state, Err(problem));
             }
         }
     }
 
-    async fn slices(&self, work: Work, mut before: Option<Bytes>) -> Result<Answered, (State, Problem)> {
+    /// `before` is what was recorded last, whatever comes of it.
+    async fn slices(&self, work: Work, before: &mut Option<Bytes>) -> Result<Answered, (State, Problem)> {
         let Work {
             slices,
             cells,
@@ -88,44 +92,80 @@ impl Run {
                     "the server is shutting down; send the request again with its key",
                 ));
             }
-            let is_last = number + 1 == slices;
-            let kept = Kept {
-                bulk: Progress {
-                    state: State::Running,
-                    slices,
-                    done: number + 1,
-                    cells,
-                    problem: None,
-                },
-                base: self.base.clone(),
-            };
-            let mut body = about.clone();
-            body.extend([
-                ("table".to_owned(), json!(self.room.id().to_string())),
-                ("url".to_owned(), json!(self.room.id().url())),
-                ("key".to_owned(), json!(self.keyed.key.as_str())),
-                ("slices".to_owned(), json!(slices)),
-                ("cells".to_owned(), json!(cells)),
-            ]);
-            let answer = match self.running.is_new {
-                true => Answer::created(body, format!("/v1/tables/{}", self.room.id())),
-                false => Answer::ok(body),
-            };
-            let keep = Arc::new(move |heads: &Heads| match is_last {
-                true => answer.at(heads).encode(),
-                false => kept.encode(),
-            });
-            let kept = self.slice(slice, before.take(), keep).await?;
-            self.running.did(number + 1);
-            if is_last {
-                return serde_json::from_slice(&kept).map_err(|error| (State::Failed, unreadable(&error)));
+            let keep = self.record(number + 1, slices, cells, &about);
+            let recorded = self.slice(slice, before.clone(), keep).await?;
+            if let Ok(answered) = serde_json::from_slice(&recorded) {
+                self.running.did(slices);
+                return Ok(answered);
             }
-            before = Some(kept);
+            self.running.did(number + 1);
+            *before = Some(recorded);
         }
         Err((
             State::Failed,
             Problem::new(Code::Failed, "there was nothing left to do"),
         ))
+    }
+
+    /// What is recorded with a slice: how far it is, and with the last one the answer.
+    fn record(
+        &self,
+        done: usize,
+        slices: usize,
+        cells: usize,
+        about: &Map<String, Value>,
+    ) -> Arc<impl Fn(&Heads) -> Bytes + Send + Sync + 'static> {
+        let kept = Kept {
+            bulk: Progress {
+                state: State::Running,
+                slices,
+                done,
+                cells,
+                problem: None,
+                answer: None,
+            },
+            base: self.base.clone(),
+        };
+        let mut body = about.clone();
+        let id = self.room.id();
+        body.extend([
+            ("table".to_owned(), json!(id.to_string())),
+            ("url".to_owned(), json!(id.url())),
+            ("key".to_owned(), json!(self.keyed.key.as_str())),
+            ("slices".to_owned(), json!(slices)),
+            ("cells".to_owned(), json!(cells)),
+        ]);
+        let answer = match self.running.is_new {
+            true => Answer::created(body, format!("/v1/tables/{id}")),
+            false => Answer::ok(body),
+        };
+        Arc::new(move |heads: &Heads| match done == slices {
+            true => answer.at(heads).encode(),
+            false => kept.encode(),
+        })
+    }
+
+    /// Records under the key why a slice was refused, so that those who ask later are told.
+    async fn record_failure(&self, before: Option<Bytes>, problem: &Problem) {
+        let progress = self.running.watch().borrow().clone();
+        let failed = Kept {
+            bulk: Progress {
+                state: State::Failed,
+                problem: Some(json!(problem)),
+                ..progress
+            },
+            base: self.base.clone(),
+        };
+        let keyed = match before {
+            Some(before) => self.keyed.going_on(before),
+            None => self.keyed.clone(),
+        };
+        let Ok(place) = self.server.place(0).await else { return };
+        let recording = self.room.clone();
+        let recorded = off_runtime(move || recording.record(place, &writer(), &keyed, failed.encode())).await;
+        if let Ok(Ok(once)) = recorded {
+            let _saved = self.server.saved_all(&self.room, once.seen()).await;
+        }
     }
 
     /// One slice, when its turn has come. Returns what was recorded with it, once that is on disk.
@@ -135,7 +175,11 @@ impl Run {
         before: Option<Bytes>,
         keep: Arc<impl Fn(&Heads) -> Bytes + Send + Sync + 'static>,
     ) -> Result<Bytes, (State, Problem)> {
-        let refused = |problem: Problem| (State::Failed, problem);
+        let refused = |problem: Problem| match problem.code {
+            // Not now, but perhaps later.
+            Code::Busy => (State::Stopped, problem),
+            _ => (State::Failed, problem),
+        };
         let keyed = match before {
             Some(before) => self.keyed.going_on(before),
             None => self.keyed.clone(),
@@ -185,8 +229,12 @@ impl Run {
         let once = match edited {
             Ok(once) => once,
             Err(error) => {
+                let state = match error {
+                    EditError::NotAwake => State::Stopped,
+                    _ => State::Failed,
+                };
                 let problem = self.server.refusal(room, error).await;
-                return Err((State::Failed, problem.unwrap_or_else(|problem| problem)));
+                return Err((state, problem.unwrap_or_else(|problem| problem)));
             }
         };
         let saved = self.server.saved_all(room, once.seen()).await;
@@ -196,10 +244,14 @@ impl Run {
         }
         match once {
             Once::Done(edited) => Ok(keep(&edited.heads)),
-            // Only if the same request runs twice, which the list of those under way prevents.
+            // The same request came twice, and the other one was done between our looking and our beginning.
+            Once::Replayed(edited) if Kept::decode(&edited.value).is_none() => Ok(edited.value),
             Once::Replayed(_) => Err((
-                State::Failed,
-                Problem::new(Code::Busy, "the same request is going on elsewhere"),
+                State::Stopped,
+                Problem::new(
+                    Code::Busy,
+                    "the same request has got further elsewhere; send it again with its key",
+                ),
             )),
         }
     }
@@ -214,8 +266,4 @@ fn unedited(failed: EditFailed) -> Refused {
         EditFailed::Document(error) => error.into(),
         EditFailed::Stale => Problem::new(Code::Failed, EditFailed::Stale.to_string()).into(),
     }
-}
-
-fn unreadable(error: &serde_json::Error) -> Problem {
-    Problem::new(Code::Failed, format!("the answer does not read: {error}"))
 }

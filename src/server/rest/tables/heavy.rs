@@ -12,8 +12,8 @@ use super::super::asked::Asked;
 use super::super::bulk::{Slice, Work};
 use super::super::etag::{self, Named};
 use super::super::problem::{Code, Problem};
+use super::stamp;
 use super::table::NewTable;
-use super::{check_version, stamp};
 use crate::document::table::batch::slices;
 use crate::document::table::{Plan, TableIndex, create};
 use crate::id::DocumentId;
@@ -41,13 +41,16 @@ pub(super) async fn bulk(server: &Arc<Server>, asked: Asked, heavy: Heavy) -> Re
         Heavy::Rows { table, insert } => (table, vec![(Edit::from(insert), String::new())]),
         Heavy::Table { id, new } => return new_table(server, asked, id, new).await,
     };
+    if let Some(Named::These(_)) = etag::if_match(&asked.headers) {
+        let why = "If-Match is for writes of at most 500 cells: while a larger one is written, others edit on";
+        return Err(Problem::new(Code::Refused, why));
+    }
     let document = server.table_id(&table).await?;
-    let versions = etag::if_match(&asked.headers);
     let check = move |reading: &TableReading, randomness: SmallRng| {
         let (document, index) = (reading.document(), reading.index());
         let count = edits.iter().map(|(edit, _)| cells(std::slice::from_ref(edit))).sum();
         let read = |reader: &mut Reader<'_>| edits.iter().try_for_each(|(edit, place)| reader.add(edit, place));
-        work(document, index, count, versions.as_ref(), randomness, read)
+        work(document, index, count, randomness, read)
     };
     server.bulk_into(document, asked, check).await
 }
@@ -60,7 +63,7 @@ async fn new_table(server: &Arc<Server>, asked: Asked, id: DocumentId, new: NewT
         begun.map_err(|failure| Problem::new(Code::Refused, failure.error.to_string()))?;
         let index = TableIndex::build(&empty).map_err(|error| Problem::new(Code::Failed, error.to_string()))?;
         let read = |reader: &mut Reader<'_>| reader.new_table(&new.columns, &new.rows);
-        let mut work = work(&empty, &index, new.cells(), None, randomness, read)?;
+        let mut work = work(&empty, &index, new.cells(), randomness, read)?;
         let table = Slice::Table {
             title: new.title.clone(),
         };
@@ -79,7 +82,6 @@ fn work(
     document: &Automerge,
     index: &TableIndex,
     cells: usize,
-    versions: Option<&Named>,
     mut randomness: SmallRng,
     read: impl FnOnce(&mut Reader<'_>) -> Result<(), Mistake>,
 ) -> Result<Work, Problem> {
@@ -88,7 +90,6 @@ fn work(
         read(&mut reader)?;
         reader.finish()
     };
-    check_version(document, index, versions, &wishes.edits)?;
     // The ids that this plan draws are not those that will be written: they come from elsewhere.
     Plan::new(document, index, &wishes.edits, &stamp(), &mut rand::rng())
         .map_err(|refused| Problem::from(wishes.mistake(&refused)))?;

@@ -27,6 +27,9 @@ use crate::room::TableReading;
 /// Rows written in one go.
 const ROWS: usize = 1_000;
 
+/// Bytes of a workbook sent in one go.
+const PART_BYTES: usize = 64 << 10;
+
 /// Parts of a file that wait for the socket.
 const PARTS: usize = 2;
 
@@ -83,20 +86,22 @@ pub(in crate::server::rest) async fn export(
                 csv: Csv::new(columns, options),
                 reading,
                 rows,
-                _turn: turn,
             };
             let kind = [(header::CONTENT_TYPE, "text/csv; charset=utf-8")];
-            (kind, file.send()).into_response()
+            (kind, send(Arc::new(file), turn, server.config.rest.export_time)).into_response()
         }
         Format::Xlsx => {
             let name = title.clone();
+            // The turn goes with the work, which is not broken off when whoever asked for it goes away.
             let made = off_runtime(move || {
                 let at = (now_ms() / 1000.0) as i64;
-                Xlsx::write(&name, reading.document(), columns, &rows, at)
+                (Xlsx::write(&name, reading.document(), columns, &rows, at), turn)
             });
-            let made = made.await?.map_err(|error| unexportable(&error))?;
-            drop(turn);
-            ([(header::CONTENT_TYPE, XLSX)], made.bytes).into_response()
+            let (made, turn) = made.await?;
+            let file = made.map_err(|error| unexportable(&error))?.bytes;
+            let kind = [(header::CONTENT_TYPE, XLSX)];
+            let file = Workbook(file.into());
+            (kind, send(Arc::new(file), turn, server.config.rest.export_time)).into_response()
         }
     };
     saved_as(&mut response, &title, format.as_str());
@@ -129,50 +134,75 @@ fn shown(reading: &TableReading, view: Option<&str>) -> Result<(Vec<Column>, Vec
     Ok((columns.collect(), evaluated.rows.clone()))
 }
 
-/// A CSV file on its way.
+/// A file that is sent part by part.
+trait Parts: Send + Sync + 'static {
+    /// The part of this number; none behind the last.
+    fn part(&self, number: usize) -> Option<std::io::Result<Bytes>>;
+}
+
+/// The body: parts are made as the socket takes them. The turn is held until the last one is on its way.
+fn send(file: Arc<impl Parts>, turn: OwnedSemaphorePermit, time: Duration) -> Body {
+    let (parts, taken) = mpsc::channel::<std::io::Result<Bytes>>(PARTS);
+    tokio::spawn(async move {
+        let _turn = turn;
+        // Who takes it slowly is given up in the end; the body then breaks off, which its reader sees.
+        let _given_up = tokio::time::timeout(time, make(file, parts)).await;
+    });
+    Body::from_stream(stream::unfold(taken, async |mut taken| {
+        let part = taken.recv().await?;
+        Some((part, taken))
+    }))
+}
+
+async fn make(file: Arc<impl Parts>, parts: mpsc::Sender<std::io::Result<Bytes>>) {
+    for number in 0.. {
+        let making = file.clone();
+        let made = off_runtime(move || making.part(number)).await;
+        let part = match made {
+            Ok(None) => return,
+            Ok(Some(part)) => part,
+            Err(problem) => Err(std::io::Error::other(problem.detail)),
+        };
+        let failed = part.is_err();
+        if parts.send_timeout(part, STALL).await.is_err() || failed {
+            return;
+        }
+    }
+}
+
+/// A CSV file, made row by row.
 struct CsvFile {
     csv: Csv,
     reading: Arc<TableReading>,
     rows: Vec<Arc<RowEntry>>,
-    _turn: OwnedSemaphorePermit,
 }
 
-impl CsvFile {
-    /// The body: parts are made as the socket takes them.
-    fn send(self) -> Body {
-        let (parts, taken) = mpsc::channel::<Result<Bytes, std::io::Error>>(PARTS);
-        tokio::spawn(self.make(parts));
-        Body::from_stream(stream::unfold(taken, async |mut taken| {
-            let part = taken.recv().await?;
-            Some((part, taken))
-        }))
-    }
-
-    async fn make(self, parts: mpsc::Sender<Result<Bytes, std::io::Error>>) {
-        let file = Arc::new(self);
-        let mut next = 0;
-        loop {
-            let (making, from) = (file.clone(), next);
-            let made = off_runtime(move || making.part(from)).await;
-            // A body that breaks off is seen as broken by whoever reads it.
-            let part = made
-                .map_err(|problem| std::io::Error::other(problem.detail))
-                .and_then(|part| part);
-            let failed = part.is_err();
-            next += ROWS;
-            if parts.send_timeout(part, STALL).await.is_err() || failed || next >= file.rows.len() {
-                return;
-            }
-        }
-    }
-
-    fn part(&self, from: usize) -> Result<Bytes, std::io::Error> {
-        let mut part = Vec::new();
-        if from == 0 {
-            self.csv.header(&mut part)?;
+impl Parts for CsvFile {
+    fn part(&self, number: usize) -> Option<std::io::Result<Bytes>> {
+        let from = number * ROWS;
+        // A table without rows is still a line of names.
+        if number > 0 && from >= self.rows.len() {
+            return None;
         }
         let rows = &self.rows[from..self.rows.len().min(from + ROWS)];
-        self.csv.rows(self.reading.document(), rows, &mut part)?;
-        Ok(part.into())
+        let write = || {
+            let mut part = Vec::new();
+            if number == 0 {
+                self.csv.header(&mut part)?;
+            }
+            self.csv.rows(self.reading.document(), rows, &mut part)?;
+            Ok(part.into())
+        };
+        Some(write())
+    }
+}
+
+/// A workbook, which is made whole.
+struct Workbook(Bytes);
+
+impl Parts for Workbook {
+    fn part(&self, number: usize) -> Option<std::io::Result<Bytes>> {
+        let from = number * PART_BYTES;
+        (from < self.0.len()).then(|| Ok(self.0.slice(from..self.0.len().min(from + PART_BYTES))))
     }
 }

@@ -59,11 +59,13 @@ pub(in crate::server::rest) struct PreviewColumn {
 pub(in crate::server::rest) async fn preview(
     State(server): State<Arc<Server>>,
     Asking(File { format, sheet }): Asking<File>,
-    Upload(asked): Upload,
+    Upload(mut asked): Upload,
 ) -> Result<Json<Preview>, Problem> {
     let format = format_of(format.as_deref(), &asked)?;
     let limits = server.file_limits();
+    let (turn, held) = (server.check_turn().await?, asked.hold());
     let read = off_runtime(move || {
+        let (_turn, _held) = (turn, held);
         let read = read(&asked.body, format, sheet.as_deref(), &limits)?;
         Ok::<_, Problem>(read.preview())
     });
