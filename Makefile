@@ -56,9 +56,11 @@ chromium:
 	@test -x "$(CHROMIUM)" || $(call apt-install,chromium)
 
 # The figures of docs/benchmarks.md, in a few minutes once everything is built.
-bench:
+bench: web chromium tests/browser/node_modules/.package-lock.json
 	cargo bench
 	cargo test --test economy -- --nocapture
+	cargo build --release
+	cd tests/browser && ROUNDTABLE_BIN=$(CURDIR)/target/release/roundtable CHROMIUM=$(CHROMIUM) npm run latency
 
 # A hundred times kill -9 under load.
 kill: web

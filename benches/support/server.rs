@@ -56,6 +56,11 @@ impl Server {
         format!("ws://{}/sync", self.address)
     }
 
+    /// The address of something over HTTP.
+    pub fn http(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
     /// One figure of the page for Prometheus.
     pub fn metric(&self, name: &str) -> f64 {
         let mut socket = TcpStream::connect(self.address).expect("the server listens");
@@ -72,6 +77,11 @@ impl Server {
     /// The memory of the process that is in RAM, in bytes.
     pub fn resident(&self) -> u64 {
         resident(&format!("/proc/{}/status", self.child.id()), "VmRSS:")
+    }
+
+    /// The most memory the process has ever had in RAM, in bytes.
+    pub fn peak(&self) -> u64 {
+        resident(&format!("/proc/{}/status", self.child.id()), "VmHWM:")
     }
 
     /// The processor time the process has used, in user and kernel mode together.

@@ -79,6 +79,19 @@ impl Sample {
         }
     }
 
+    /// A cell somewhere in the table, as the map of its row and its key there, and a new value for it.
+    pub fn next_edit(&mut self) -> (ObjId, &str, ScalarValue) {
+        let at = self.random.random_range(0..self.columns.len());
+        let row = self.rows[self.random.random_range(0..self.rows.len())].clone();
+        let value = scalar(&value(at, &mut self.random));
+        (row, self.columns[at].as_str(), value)
+    }
+
+    /// A cell of the first row, of a column of whole numbers.
+    pub fn number_cell(&self) -> (ObjId, ColumnId) {
+        (self.rows[0].clone(), self.columns[4].clone())
+    }
+
     /// Edits single cells until the table has this many changes, each by one of so many people in turn.
     pub fn grow_to(&mut self, changes: u64, people: u64) {
         for number in self.changes()..changes {
@@ -104,6 +117,21 @@ fn actor(number: u64) -> ActorId {
             .wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835)
             .to_be_bytes(),
     )
+}
+
+/// So many rows of such a table as a file.
+pub fn csv(rows: usize) -> String {
+    let mut random = SmallRng::seed_from_u64(3);
+    let names: Vec<_> = (0..10).map(|at| format!("Column {at}")).collect();
+    let mut lines = vec![names.join(",")];
+    lines.extend((0..rows).map(|_| {
+        let fields = (0..10).map(|at| match value(at, &mut random) {
+            Json::String(text) => text,
+            other => other.to_string(),
+        });
+        fields.collect::<Vec<_>>().join(",")
+    }));
+    lines.join("\n")
 }
 
 fn column(at: usize, id: &ColumnId) -> TableEdit {

@@ -43,6 +43,16 @@ export class History {
     return this.#places.get(place).some(op => op.action !== "inc" && later(op))
   }
 
+  /** What a counter was made with, each time it was made. */
+  starts(place) {
+    return (this.#places.get(place) ?? []).filter(op => op.datatype === "counter").map(op => op.value)
+  }
+
+  /** The steps that a counter has taken. */
+  steps(place) {
+    return (this.#places.get(place) ?? []).filter(op => op.action === "inc").map(op => op.value)
+  }
+
   /** The places `row/column` at which a value was written, once for each time. */
   placesOf(column, value) {
     const found = []

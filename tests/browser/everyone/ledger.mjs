@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict"
 import { v2 } from "../../clients/client.mjs"
-import { FIRST_COUNT, rowsOf } from "./table.mjs"
+import { rowsOf } from "./table.mjs"
 
 const { Automerge } = v2
 
@@ -13,8 +13,8 @@ export class Ledger {
   #rows = []
   #versions = []
   #deeds = new Map()
-  /** What all counters together must have come to. */
-  counted = 0
+  /** The steps of counters, by row. */
+  #steps = new Map()
 
   /** A value that nobody else writes, into a cell of which the last writer wins. */
   set(row, column, value) {
@@ -35,11 +35,22 @@ export class Ledger {
     this.#words.push({ row, column, word })
   }
 
-  /** A row, known by a text that no other row has had. */
+  stepped(row, by) {
+    this.#steps.set(row, [...this.stepsOf(row), by])
+  }
+
+  stepsOf(row) {
+    return this.#steps.get(row) ?? []
+  }
+
+  /** A row, known by a text that no other row has had, with what its counter begins at. */
   inserted(row, text, count) {
-    this.#rows.push({ row, text })
-    if (text !== undefined) this.set(row, "cText", text)
-    this.counted += count ?? 0
+    this.#rows.push({ row, text, count })
+    this.set(row, "cText", text)
+  }
+
+  hasInserted(row) {
+    return this.#rows.some(inserted => inserted.row === row)
   }
 
   /** The last of what one has done about a row: whether it is to be deleted. */
@@ -66,8 +77,9 @@ export class Ledger {
     for (const heads of this.#versions) {
       assert.ok(Automerge.hasHeads(doc, heads), `${who}: version ${heads} was answered and is lost`)
     }
-    for (const { row, text } of this.#rows) {
+    for (const { row, text, count } of this.#rows) {
       assert.ok(rows.has(row), `${who}: row ${row} (${text}) is lost`)
+      assert.deepEqual(history.starts(`${row}/cVotes`), [count], `${who}: the counter of ${row} begins once`)
     }
     for (const { row, column, value } of this.#values) {
       const place = `${row}/${column}`
@@ -95,9 +107,28 @@ export class Ledger {
   }
 }
 
-/** What all counters of a document come to. */
-export function votes(doc) {
-  return rowsOf(doc).reduce((sum, { cells }) => sum + (cells.cVotes ?? 0), 0)
+/**
+ * Whether each step of a counter is there once: all that the ledgers have, and besides these only single steps up, which are the
+ * page's. Returns how many those are.
+ */
+export function checkSteps(doc, history, ledgers) {
+  let others = 0
+  for (const { id, cells } of rowsOf(doc)) {
+    const place = `${id}/cVotes`
+    const steps = history.steps(place)
+    const left = [...steps]
+    for (const step of ledgers.flatMap(ledger => ledger.stepsOf(id))) {
+      const at = left.indexOf(step)
+      assert.ok(at >= 0, `${place}: a step of ${step} is lost of ${steps}`)
+      left.splice(at, 1)
+    }
+    assert.deepEqual(left.filter(step => step !== 1), [], `${place}: steps that nobody took, of ${steps}`)
+    others += left.length
+    const starts = history.starts(place)
+    // In a row that the page inserted, the page's first step makes the counter.
+    if (starts[0] === 1 && !ledgers.some(ledger => ledger.hasInserted(id))) others++
+    if (starts.length === 0) assert.equal(cells.cVotes, undefined, place)
+    else assert.equal(cells.cVotes, starts[0] + steps.reduce((sum, step) => sum + step, 0), place)
+  }
+  return others
 }
-
-export const firstVotes = rows => rows * FIRST_COUNT

@@ -7,8 +7,8 @@ const ME = ACTORS.page
 export class Typist {
   /** What was typed into cells of which the last writer wins: `{ column, value }`. */
   typed = []
-  /** How far the counters were moved. */
-  counted = 0
+  /** How often it moved a counter by one. */
+  steps = 0
 
   constructor(window, { random }) {
     this.window = window
@@ -30,7 +30,7 @@ export class Typist {
   async #go(column) {
     const { window, random } = this
     const key = random.pick(["ArrowUp", "ArrowDown"])
-    for (let steps = random.whole(0, 4); steps > 0; steps--) await window.press(key)
+    for (let steps = random.whole(0, 3); steps > 0; steps--) await window.press(key)
     const last = COLUMNS.length - 1
     await window.press(column > last / 2 ? "End" : "Home")
     const [arrow, steps] = column > last / 2 ? ["ArrowLeft", last - column] : ["ArrowRight", column]
@@ -65,7 +65,7 @@ export class Typist {
         // It has been written letter by letter; Enter would be a new line.
         return window.press("Escape")
       case "counter":
-        this.counted++
+        this.steps++
         return window.press("Alt+ArrowUp")
       default: {
         const value = values.own(kind)

@@ -28,8 +28,6 @@ export const ACTORS = {
   rest: { sign: "r", tags: ["ebony", "fawn"], millions: 3 },
 }
 
-export const FIRST_COUNT = 100
-
 /** What everyone begins with: texts, ids and counters are there, so that everyone writes into the same ones. */
 export const firstRow = number => ({
   cText: `row ${number}`,
@@ -38,7 +36,7 @@ export const firstRow = number => ({
   cTags: ["amber"],
   cLinks: ["first"],
   cNotes: "first",
-  cVotes: FIRST_COUNT,
+  cVotes: 100,
 })
 
 /** The values of one of the three, none twice. */
