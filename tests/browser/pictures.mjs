@@ -28,7 +28,7 @@ stories("pictures", ({ meet, server }) => {
   }
 
   test("a view with a filter, groups and sums", async t => {
-    const [ada, grace] = await meet(t, ["Ada Lovelace", "Grace Hopper"], options("light"))
+    const [ada, grace] = await meet(t, ["Ada Lovelace", "Grace Hopper"], { ...options("light"), deviceScaleFactor: 1.75 })
     const { page } = ada
     const open = name => page.locator("#views").getByRole("button", { name }).click()
     const sum = async (column, what) => {

@@ -92,8 +92,15 @@ export class Headers {
       unwatch()
       if (keep) columns.rename(id, input.value)
       input.remove()
+      follow.disconnect()
     }
     const unwatch = table.subscribe(change => change.structure && place())
+    // A column that has just been added is wider than what can be scrolled to, until the grid has drawn it.
+    const follow = new ResizeObserver(() => {
+      grid.reveal({ row: grid.visibleRows().first, col: table.columnIndex(id) })
+      place()
+    })
+    if (grid.overlay.parentElement) follow.observe(grid.overlay.parentElement)
     addEventListener("scroll", place, { capture: true, signal: stop.signal })
     addEventListener("resize", place, { signal: stop.signal })
     input.addEventListener("blur", () => end(true))
@@ -105,12 +112,6 @@ export class Headers {
       focus()
     })
     document.body.append(input)
-    // A column that has just been added has its place with the next frame.
-    requestAnimationFrame(() => {
-      if (stop.signal.aborted) return
-      grid.reveal({ row: grid.visibleRows().first, col: table.columnIndex(id) })
-      place()
-    })
     place()
     input.focus()
     input.select()
