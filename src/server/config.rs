@@ -187,7 +187,7 @@ impl Default for RestLimits {
             file_bytes: 64 << 20,
             receiving_bytes: 256 << 20,
             bulk_writes: 64,
-            checks: 2,
+            checks: 1,
             exports: 8,
             export_time: Duration::from_secs(600),
         }

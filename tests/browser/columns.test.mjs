@@ -395,6 +395,28 @@ stories("columns", ({ meet }) => {
     assert.deepEqual(links, ["https://example.org/a,b"], "nothing else is a link")
   })
 
+  // What was typed took the place of the whole list: an id that somebody else had added was gone.
+  test("a link that somebody adds while a list is being typed stays", async t => {
+    const [ada, grace] = await meet(t, ["Ada", "Grace"], WIDE)
+    await add(ada, "Link", "Sources")
+    await headersAre(grace, [...NAMES, "Sources"])
+    await ada.goTo(0, ADDED)
+    await ada.type("first")
+    await ada.press("Enter")
+    await grace.sees(0, ADDED, "first")
+    await ada.goTo(0, ADDED)
+    await ada.press("F2", "End")
+    await ada.type(", mine")
+    await grace.goTo(0, ADDED)
+    await grace.press("F2", "End")
+    await grace.type(", theirs")
+    await grace.press("Enter")
+    await grace.status("saved")
+    await ada.until(() => document.body.textContent.includes("theirs"), null, "what Grace typed")
+    await ada.press("Enter")
+    for (const window of [ada, grace]) await window.sees(0, ADDED, "first, mine, theirs")
+  })
+
   test("a date is typed or chosen from the calendar", async t => {
     const [ada, grace] = await meet(t, ["Ada", "Grace"], WIDE)
     await ada.goTo(0, 0)

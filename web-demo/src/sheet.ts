@@ -1,6 +1,7 @@
 // What one can do with the table: edit, clear, paste, fill, add and delete rows, undo. Every deed here is one undo step.
 
 import { pasted, toTsv } from "./clipboard"
+import { rebase } from "./merge"
 import type { Column, Edit } from "./model"
 import type { Place } from "./presence"
 import type { Selection, Spot } from "./selection"
@@ -42,14 +43,16 @@ export class Sheet {
   }
 
   /** Writes what was typed into one cell, found by id: the row may have moved while the editor was open. */
-  type(row: string, column: string, text: string): void {
+  type(row: string, column: string, text: string, from: Value): void {
     const shape = this.table.column(column)
     if (!shape || !isWritable(shape.kind)) return
     // What was in the cell and does not fit is kept when it was only looked at.
-    if (show(this.table.get(row, column), shape) === text) return
+    if (show(from, shape) === text) return
     const value = parse(shape.kind, text, shape.options)
-    if (value === undefined) this.refuse([{ row, column: shape, text }], "type")
-    else this.#apply([{ row, column, value }])
+    if (value === undefined) return this.refuse([{ row, column: shape, text }], "type")
+    // Of what merges only my step is written: an id that somebody added meanwhile stays.
+    const now = this.table.get(row, column)
+    this.#apply([{ row, column, value: rebase(shape.kind, from, value, now, !same(now, from)) ?? value }])
   }
 
   /** Writes values as they are, as one step. */

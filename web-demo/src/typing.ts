@@ -10,11 +10,13 @@ import { Picker } from "./picker"
 import type { Place, Presence } from "./presence"
 import type { Sheet } from "./sheet"
 import { toast } from "./toast"
-import { expects, fits, show } from "./values"
+import { expects, fits, show, type Value } from "./values"
 
 export class Typing {
   readonly editor: Editor
   #place: Place | null = null
+  /** What the cell held when it was opened: what is typed is a step from there. */
+  #from: Value = null
   #picker: Picker
   #live: LiveText
 
@@ -61,7 +63,7 @@ export class Typing {
     const { table } = this.sheet
     if (this.#picker.isOpen) this.#picker.settle()
     else if (this.#live.isOpen) this.#live.close()
-    else this.sheet.type(row, column, this.editor.text)
+    else this.sheet.type(row, column, this.editor.text, this.#from)
     const gone = table.isDeleted(row) ? "row" : table.isColumnDeleted(column) ? "column" : null
     if (gone) {
       toast(`Somebody deleted this ${gone} while you typed. What you wrote is kept in it.`, {
@@ -148,6 +150,7 @@ export class Typing {
     const place = this.sheet.canWrite(selection.active.col) ? this.sheet.placeOf(selection.active) : null
     this.#place = place
     if (!place) return false
+    this.#from = this.sheet.value(selection.active)
     this.grid.reveal(selection.active)
     if (hasOptions(this.#column!.kind)) this.#picker.open(place)
     else if (this.#live.takes(place)) this.#live.open(place, by)
