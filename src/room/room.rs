@@ -111,6 +111,8 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// How often what was appended was taken back. It goes up under the lock of the log.
+    pub(super) rollbacks: AtomicU64,
     /// Something was flushed, rolled back or woken: for those who wait without being part of the audience.
     pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
@@ -160,6 +162,7 @@ impl Room {
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            rollbacks: AtomicU64::new(0),
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
             turns: Turns::default(),
@@ -270,10 +273,16 @@ impl Room {
         Ok(replica)
     }
 
-    /// The committer synced, or failed to sync, everything up to here.
-    pub(super) fn flushed(&self, upto: Seen, synced: bool) {
+    /// The committer synced, or failed to sync, everything up to here, queued after so many rollbacks. A note may be synced
+    /// behind changes that were not: the position it was queued with then means changes that are gone, or others.
+    pub(super) fn flushed(&self, upto: Seen, rollbacks: u64, synced: bool) {
         if synced {
-            self.log().flushed(upto.position);
+            {
+                let mut log = self.log();
+                if self.rollbacks.load(Ordering::Acquire) == rollbacks {
+                    log.flushed(upto.position);
+                }
+            }
             self.notes().flushed(upto.note);
         } else {
             self.roll_back();
@@ -298,6 +307,7 @@ impl Room {
             return;
         }
         log.roll_back();
+        self.rollbacks.fetch_add(1, Ordering::AcqRel);
         notes.roll_back();
         slot.rolled_back = true;
         slot.aside.discard();
