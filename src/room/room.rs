@@ -7,7 +7,7 @@
 //! done by methods that say so; they are called off the runtime and take the locks only to look and to swap.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -80,8 +80,6 @@ pub(super) enum Live {
 /// What the lock of the document protects.
 pub(super) struct Slot {
     pub live: Live,
-    /// Whether the log has been set from the store: the first load does it.
-    pub opened: bool,
     /// Whether the store may hold more than became durable here: after a failed flush.
     pub rolled_back: bool,
     /// The document of before a failed flush, with more in it than is durable. See [`Room::wake`].
@@ -113,6 +111,8 @@ pub struct Room {
     pub(super) epoch: AtomicU64,
     /// How often what was appended was taken back. It goes up under the lock of the log.
     pub(super) rollbacks: AtomicU64,
+    /// Whether the log was set from the store: the first load does it. Until then nobody knows whether there is a document.
+    pub(super) opened: AtomicBool,
     /// Something was flushed, rolled back or woken: for those who wait without being part of the audience.
     pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
@@ -141,7 +141,6 @@ impl Room {
     ) -> Arc<Self> {
         let slot = Slot {
             live: Live::Asleep,
-            opened: false,
             rolled_back: false,
             remains: None,
             aside: Aside::new(limits.aside.clone()),
@@ -163,6 +162,7 @@ impl Room {
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
             rollbacks: AtomicU64::new(0),
+            opened: AtomicBool::new(false),
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
             turns: Turns::default(),
@@ -184,6 +184,11 @@ impl Room {
     /// The epoch that positions and library states belong to.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether the room was awake once: before that, whether the document exists is not known.
+    pub fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// Whether the document exists: from its first durable change on, unless it is deleted. Meaningful once the room was

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use automerge::ActorId;
+use tokio::sync::Semaphore;
 
 use super::super::Server;
 use super::problem::{Code, Problem};
@@ -13,8 +14,8 @@ use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
 use crate::room::{Edited, Room, Seen, TableReading, Waking};
 
-/// A request that could not be served by then is told to come back.
-pub(super) const PATIENCE: Duration = Duration::from_secs(30);
+/// A request that could not be served by then is told to come back. The tests of this crate wait for it to pass.
+pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 impl Server {
     /// The room of a document, awake. A document that was never stored is not found.
@@ -33,7 +34,7 @@ impl Server {
             .rooms
             .open(id, Instant::now())
             .map_err(|error| Problem::new(Code::Busy, error.to_string()))?;
-        let waking = tokio::time::timeout(PATIENCE, wake(&room)).await;
+        let waking = tokio::time::timeout(PATIENCE, wake(&self.loads, &room)).await;
         waking.map_err(|_| Problem::new(Code::Busy, "the document takes long to load; try again"))??;
         Ok(room)
     }
@@ -110,9 +111,15 @@ fn is_table<T>(id: &DocumentId, seen: Edited<Result<T, NotATable>>) -> Result<Ed
         .map_err(|why| Problem::new(Code::NotATable, format!("document {id}: {why}")))
 }
 
-async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
+async fn wake(loads: &Arc<Semaphore>, room: &Arc<Room>) -> Result<(), Problem> {
     loop {
         match room.begin_wake(Instant::now()) {
+            // Somebody is in the slot who has not found the document awake either, but asks for it as we do. What there is
+            // in a room that was never opened nobody knows: it would look as if there was no such document.
+            Waking::Awake if !room.is_opened() => {
+                room.until(|room| (room.is_opened() || room.is_settled()).then_some(()))
+                    .await;
+            }
             Waking::Awake => return Ok(()),
             Waking::Failed(reason) => {
                 return Err(Problem::new(
@@ -121,8 +128,17 @@ async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
                 ));
             }
             Waking::Begun => {
-                let waking = room.clone();
-                off_runtime(move || waking.wake(ActorId::random(), Instant::now())).await?;
+                let (waking, loads) = (room.clone(), loads.clone());
+                // A task of its own: a load that was begun goes on to its end even if this request does not.
+                let loading = tokio::spawn(async move {
+                    let turn = loads.acquire_owned().await;
+                    let load = move || {
+                        waking.wake(ActorId::random(), Instant::now());
+                        drop(turn);
+                    };
+                    off_runtime(load).await
+                });
+                loading.await.map_err(|_| failed_over())??;
             }
             Waking::UnderWay => room.until(|room| room.is_settled().then_some(())).await,
         }
@@ -131,7 +147,43 @@ async fn wake(room: &Arc<Room>) -> Result<(), Problem> {
 
 /// Runs heavy work on a worker thread.
 pub(super) async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|_| Problem::new(Code::Failed, "the server failed over this request; the log says more"))
+    tokio::task::spawn_blocking(work).await.map_err(|_| failed_over())
+}
+
+/// A task that worked for a request panicked.
+pub(super) fn failed_over() -> Problem {
+    Problem::new(Code::Failed, "the server failed over this request; the log says more")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::config::Config;
+    use crate::store::memory::MemoryEngine;
+    use crate::store::{Store, StoreLimits};
+
+    fn server(engine: &MemoryEngine) -> Arc<Server> {
+        let (store, committer) = Store::open(Arc::new(engine.clone()), StoreLimits::default()).unwrap();
+        std::thread::spawn(move || committer.run());
+        Server::new(Config::default(), store)
+    }
+
+    fn some_document() -> DocumentId {
+        DocumentId::from_uuid(uuid::Uuid::from_u128(1))
+    }
+
+    /// Requests loaded documents all at once, whatever `rooms.loads` said. One that gives up waiting for its turn leaves the
+    /// load to its task, and the next request finds the document.
+    #[tokio::test]
+    async fn loading_a_document_takes_its_turn() {
+        let server = server(&MemoryEngine::new());
+        let all = server.config.rooms.loads as u32;
+        let turns = server.loads.clone().acquire_many_owned(all).await.unwrap();
+        let waited = server.room_awake(&some_document()).await.err();
+        assert_eq!(waited.map(|problem| problem.code), Some(Code::Busy));
+        let room = server.rooms.open(&some_document(), Instant::now()).unwrap();
+        assert!(!room.is_opened());
+        drop(turns);
+        room.until(|room| room.is_opened().then_some(())).await;
+    }
 }
