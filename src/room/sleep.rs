@@ -259,4 +259,17 @@ mod tests {
         room.wake(ActorId::random(), now);
         assert!(room.is_opened() && room.is_settled());
     }
+
+    /// The clean-up of tables looked at all documents more often than they fell asleep, and so none ever did.
+    #[test]
+    fn a_glance_does_not_keep_a_document_awake() {
+        let now = Instant::now();
+        let (room, _committer) = room(now);
+        room.begin_wake(now);
+        room.wake(ActorId::random(), now);
+        let later = now + room.limits.sleep_after;
+        assert_eq!(room.glance(|document| document.heads().len()), Ok(0));
+        assert!(room.sleep_if_quiet(later));
+        assert_eq!(room.glance(|_| ()), Err(super::super::room::NotAwake));
+    }
 }
