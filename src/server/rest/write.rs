@@ -17,7 +17,7 @@ use crate::document::author::{Author, Door};
 
 use crate::document::table::{CreateError, NotATable, TableIndex};
 use crate::id::DocumentId;
-use crate::room::{EditError, Once, Room, Writer};
+use crate::room::{EditError, Keyed, Once, Room, Writer};
 use crate::store::{MAX_ANSWER, Need, NoPlace, Place};
 
 /// The bytes of change and of answer reserved for one edit before it is made, at least.
@@ -59,16 +59,27 @@ impl Server {
         self.finish(&room, edited.await?).await
     }
 
-    /// Makes a change that no request of its own asked for.
+    /// Makes a change beside what a request asked for: with its key, once.
     pub(super) async fn change(
         &self,
         room: &Arc<Room>,
+        keyed: Option<&Keyed>,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refused> + Send + 'static,
     ) -> Result<(), Problem> {
         let (place, editing) = (self.place(0).await?, room.clone());
-        let edit = move |tx: &mut Transaction<'_>| edit(tx).map(|()| Answer::done());
-        let edited = off_runtime(move || editing.edit(place, &writer(), Instant::now(), edit)).await?;
-        self.finish(room, edited.map(Once::Done)).await.map(drop)
+        let keyed = keyed.cloned();
+        let edit = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| edit(tx).map(|()| Answer::done());
+        let edited = off_runtime(move || {
+            editing.edit_once(
+                place,
+                &writer(),
+                Instant::now(),
+                keyed.as_ref(),
+                edit,
+                |answer, heads| answer.at(heads).encode(),
+            )
+        });
+        self.finish(room, edited.await?).await.map(drop)
     }
 
     /// A place in the queue of the committer, for one change made from so many bytes of a request.
