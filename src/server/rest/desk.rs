@@ -7,6 +7,7 @@ use automerge::ActorId;
 use tokio::sync::Semaphore;
 
 use super::super::Server;
+use super::asked::Asked;
 use super::problem::{Code, Problem};
 use super::tombstones;
 use crate::document::crdt::Document;
@@ -25,6 +26,15 @@ impl Server {
             Some(tombstone) => Err(tombstones::gone(id, &tombstone)),
             None if room.exists() => Ok(room),
             None => Err(Problem::new(Code::NotFound, format!("there is no document {id}"))),
+        }
+    }
+
+    /// The room of a document that is to be written to, awake. What was done under a key before is told also if the document
+    /// was deleted meanwhile, so that with a key the room itself says that it is deleted.
+    pub(super) async fn find_to_write(&self, id: &DocumentId, asked: &Asked) -> Result<Arc<Room>, Problem> {
+        match self.find(id).await {
+            Err(problem) if problem.code == Code::Deleted && asked.keyed().is_some() => self.room_awake(id).await,
+            found => found,
         }
     }
 

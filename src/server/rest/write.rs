@@ -48,7 +48,7 @@ impl Server {
         asked: &Asked,
         edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<Answer, Refused> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let room = self.find(id).await?;
+        let room = self.find_to_write(id, asked).await?;
         let (place, writer, keyed) = (self.place(asked.body.len()).await?, writer(), asked.keyed());
         let editing = room.clone();
         let edited = off_runtime(move || {
