@@ -112,7 +112,7 @@ pub(super) async fn bring(
     for connection in &brought.value.commit.send_again {
         server.close(*connection, Close::TryLater);
     }
-    if !server.saved(&room, brought.position, brought.epoch).await? {
+    if !server.confirmed(&room, brought.seen()).await? {
         let why = "the changes could not be written to the disk and were taken back";
         return Err(Problem::new(Code::NotSaved, why));
     }

@@ -108,6 +108,15 @@ impl Server {
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))
     }
 
+    /// Waits until an edit that was made is on disk. False if it was rolled back. One that is still waiting stays in the
+    /// queue: told to try again, its client would do it twice.
+    pub(super) async fn confirmed(&self, room: &Room, made: Seen) -> Result<bool, Problem> {
+        let why = "the edit is made but not yet confirmed on disk; send it again only with its Idempotency-Key";
+        tokio::time::timeout(PATIENCE, room.until_saved(made))
+            .await
+            .map_err(|_| Problem::new(Code::NotConfirmed, why))
+    }
+
     /// Waits until what was seen or done is on disk. False if it was rolled back.
     pub(super) async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
         tokio::time::timeout(PATIENCE, room.until_durable(position, epoch))
@@ -167,6 +176,10 @@ pub(super) fn failed_over() -> Problem {
 
 #[cfg(test)]
 mod tests {
+    use automerge::ROOT;
+    use automerge::transaction::{Transactable, Transaction};
+
+    use super::super::write::Refused;
     use super::*;
     use crate::server::config::Config;
     use crate::store::memory::MemoryEngine;
@@ -182,6 +195,11 @@ mod tests {
         DocumentId::from_uuid(uuid::Uuid::from_u128(1))
     }
 
+    async fn put(server: &Server, room: &Arc<Room>, value: i64) -> Result<(), Problem> {
+        let edit = move |tx: &mut Transaction<'_>| tx.put(ROOT, "n", value).map_err(Refused::from);
+        server.change(room, None, edit).await
+    }
+
     /// Requests loaded documents all at once, whatever `rooms.loads` said. One that gives up waiting for its turn leaves the
     /// load to its task, and the next request finds the document.
     #[tokio::test]
@@ -195,5 +213,29 @@ mod tests {
         assert!(!room.is_opened());
         drop(turns);
         room.until(|room| room.is_opened().then_some(())).await;
+    }
+
+    /// The disk was slow, and the client was told to try again: it did, and had its edit twice.
+    #[tokio::test]
+    async fn an_edit_that_waits_for_the_disk_is_said_to_be_made() {
+        let engine = MemoryEngine::new();
+        let server = server(&engine);
+        let room = server.room_awake(&some_document()).await.unwrap();
+        engine.hold_syncs();
+        let unconfirmed = put(&server, &room, 1).await.unwrap_err();
+        assert_eq!((unconfirmed.code, unconfirmed.status), (Code::NotConfirmed, 503));
+        assert!(!room.exists() && room.end() == 1);
+        let read = server.saved_all(&room, room.seen()).await.unwrap_err();
+        assert_eq!(read.code, Code::Busy);
+        engine.release_syncs();
+    }
+
+    /// Writes of the last moment were told that the store had failed for good.
+    #[tokio::test]
+    async fn a_server_that_shuts_down_is_busy() {
+        let server = server(&MemoryEngine::new());
+        let room = server.room_awake(&some_document()).await.unwrap();
+        server.store.close();
+        assert_eq!(put(&server, &room, 1).await.unwrap_err().code, Code::Busy);
     }
 }

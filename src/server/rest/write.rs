@@ -18,7 +18,7 @@ use crate::document::author::{Author, Door};
 use crate::document::table::{CreateError, NotATable, TableIndex};
 use crate::id::DocumentId;
 use crate::room::{EditError, Keyed, Once, Room, Writer};
-use crate::store::{MAX_ANSWER, Need, NoPlace, Place};
+use crate::store::{MAX_ANSWER, Need, NoPlace, Place, StoreFailure};
 
 /// The bytes of change and of answer reserved for one edit before it is made, at least.
 const EDIT_BYTES: usize = (64 << 10) + MAX_ANSWER;
@@ -94,6 +94,9 @@ impl Server {
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
             .map_err(|error| match error {
+                NoPlace::ReadOnly(reason) if matches!(*reason, StoreFailure::Closed) => {
+                    Problem::new(Code::Busy, "the server is shutting down; try again")
+                }
                 NoPlace::ReadOnly(reason) => {
                     Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
                 }
@@ -107,7 +110,7 @@ impl Server {
             Ok(once) => once,
             Err(error) => return Err(self.refusal(room, error).await?),
         };
-        if !self.saved_all(room, once.seen()).await? {
+        if !self.confirmed(room, once.seen()).await? {
             return Err(Problem::new(
                 Code::NotSaved,
                 "the edit could not be written to the disk and was taken back",
