@@ -16,8 +16,10 @@ pub const MAX_KEY: usize = 128;
 /// How long what became of a key is remembered, at most, in milliseconds: 30 days.
 pub const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
-/// How far a key may be ahead of the clock of the server, in milliseconds: a day.
-pub const AHEAD_MS: u64 = 24 * 60 * 60 * 1000;
+/// How far a key may be ahead of the clock of the server, in milliseconds: five minutes. The oldest keys of a document are
+/// forgotten first, and with them everything older; keys of tomorrow would push out all of today's, those of everybody else
+/// as well, and have new ones refused until tomorrow.
+pub const AHEAD_MS: u64 = 5 * 60 * 1000;
 
 /// Why a text is no idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -35,7 +35,7 @@ pub use create::{CreateError, create};
 pub use id::{BlockId, ColumnId, RowId, ViewId};
 pub use index::{RowEntry, TableIndex};
 pub use options::{NewOption, SelectOption};
-pub use read::{NotATable, Strange};
+pub use read::{NotATable, Strange, check_root};
 pub use touched::changed_since;
 pub use value::{CellValue, Number, Reading, WrongValue};
 

@@ -16,7 +16,7 @@ use super::commit::{Commit, Writer};
 use super::edit::Edited;
 use super::room::{Live, Room};
 use crate::document::crdt::{Document, MAX_TEXT_BATCH};
-use crate::store::Place;
+use crate::store::{Place, Tombstone};
 use crate::sync::gate::{self, Admission, Ahead, GateLimits, Offered, Refusal};
 
 /// How often changes are tried outside the lock before they are tried under it.
@@ -37,6 +37,8 @@ pub struct Brought {
 pub enum NotBrought {
     #[error("the document is asleep")]
     NotAwake,
+    #[error("the document is deleted")]
+    Deleted(Tombstone),
     #[error("{}: {why}", named(.hash))]
     Refused { hash: Option<ChangeHash>, why: Refusal },
     #[error("change {hash} builds on {missing}, which neither the document has nor what was sent")]
@@ -94,7 +96,7 @@ impl Room {
                 .collect();
             let commit = self
                 .commit_in(slot, place, offered, writer, now)
-                .map_err(|_| NotBrought::NotAwake)?;
+                .map_err(|_| self.gone_or_asleep())?;
             // Something kept aside that these changes released may have come before the last of them.
             if let Some((hash, why)) = commit.refused.first() {
                 let (hash, why) = (*hash, why.clone());
@@ -107,6 +109,12 @@ impl Room {
             }));
         }
         unreachable!("the last try returns")
+    }
+
+    /// Why a commit gave everything back.
+    fn gone_or_asleep(&self) -> NotBrought {
+        let tombstone = self.notes().tombstone().cloned();
+        tombstone.map_or(NotBrought::NotAwake, NotBrought::Deleted)
     }
 
     fn trial(&self, slot: &super::room::Slot) -> Result<Trial, NotBrought> {
@@ -326,6 +334,16 @@ mod tests {
             "{refused}"
         );
         assert_eq!((scene.room.end(), scene.room.kept_aside()), (0, 0));
+    }
+
+    /// The document was deleted while the changes were tried on the copy. The file was to be sent again, for ever.
+    #[test]
+    fn a_document_that_is_deleted_says_so() {
+        let scene = scene();
+        let all = changes("ada", 2);
+        scene.bring(&all[..1]).unwrap();
+        scene.room.delete(scene.place(), &writer(), scene.now, None).unwrap();
+        assert!(matches!(scene.bring(&all), Err(NotBrought::Deleted(tombstone)) if tombstone.by == "test"));
     }
 
     /// Somebody edits without a pause: the document has always moved on when the copy is ready.

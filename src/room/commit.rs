@@ -119,8 +119,9 @@ impl Room {
         slot.table.forget_reading();
         slot.tail_changes += changes.len();
         slot.tail_bytes += changes.iter().map(|change| change.bytes.len()).sum::<usize>();
-        let (room, upto) = (self.clone(), self.seen());
-        let flushed = Box::new(move |result: Result<(), _>| room.flushed(upto, result.is_ok()));
+        // Under the lock of the slot, as a rollback is: the two belong together.
+        let (room, upto, rollbacks) = (self.clone(), self.seen(), self.rollbacks.load(Ordering::Acquire));
+        let flushed = Box::new(move |result: Result<(), _>| room.flushed(upto, rollbacks, result.is_ok()));
         let document = self.id.clone();
         self.store.append(
             place,

@@ -66,7 +66,7 @@ impl Room {
         if let Some(replayed) = self.replay(&slot, keyed.as_ref().map(|(keyed, _)| *keyed), writer)? {
             return Ok(Once::Replayed(replayed));
         }
-        if !slot.opened {
+        if !self.is_opened() {
             return Err(EditError::NotAwake);
         }
         if self.end() == 0 {

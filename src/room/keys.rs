@@ -45,7 +45,7 @@ pub enum KeyRefusal {
     /// Not known, and too old to be known to be new.
     #[error("this idempotency key is older than what is remembered; whether it was used cannot be told")]
     Expired,
-    #[error("the time of this idempotency key is more than a day ahead of this server's clock")]
+    #[error("the time of this idempotency key is more than five minutes ahead of this server's clock")]
     Ahead,
 }
 

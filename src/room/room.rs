@@ -7,7 +7,7 @@
 //! done by methods that say so; they are called off the runtime and take the locks only to look and to swap.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -80,8 +80,6 @@ pub(super) enum Live {
 /// What the lock of the document protects.
 pub(super) struct Slot {
     pub live: Live,
-    /// Whether the log has been set from the store: the first load does it.
-    pub opened: bool,
     /// Whether the store may hold more than became durable here: after a failed flush.
     pub rolled_back: bool,
     /// The document of before a failed flush, with more in it than is durable. See [`Room::wake`].
@@ -111,6 +109,10 @@ pub struct Room {
     pub(super) limits: Arc<RoomLimits>,
     /// Goes up when the document was thrown away: positions and library states from before mean nothing any more.
     pub(super) epoch: AtomicU64,
+    /// How often what was appended was taken back. It goes up under the lock of the log.
+    pub(super) rollbacks: AtomicU64,
+    /// Whether the log was set from the store: the first load does it. Until then nobody knows whether there is a document.
+    pub(super) opened: AtomicBool,
     /// Something was flushed, rolled back or woken: for those who wait without being part of the audience.
     pub(super) moved: Notify,
     /// What a change of the last commit cost, in microseconds: a keystroke in a long text takes 15,000.
@@ -139,7 +141,6 @@ impl Room {
     ) -> Arc<Self> {
         let slot = Slot {
             live: Live::Asleep,
-            opened: false,
             rolled_back: false,
             remains: None,
             aside: Aside::new(limits.aside.clone()),
@@ -160,6 +161,8 @@ impl Room {
             audience: Mutex::new(Audience::new(id.clone(), &limits.audience, sessions)),
             slot: Mutex::new(slot),
             epoch: AtomicU64::new(0),
+            rollbacks: AtomicU64::new(0),
+            opened: AtomicBool::new(false),
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
             turns: Turns::default(),
@@ -181,6 +184,11 @@ impl Room {
     /// The epoch that positions and library states belong to.
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Acquire)
+    }
+
+    /// Whether the room was awake once: before that, whether the document exists is not known.
+    pub fn is_opened(&self) -> bool {
+        self.opened.load(Ordering::Acquire)
     }
 
     /// Whether the document exists: from its first durable change on, unless it is deleted. Meaningful once the room was
@@ -270,10 +278,16 @@ impl Room {
         Ok(replica)
     }
 
-    /// The committer synced, or failed to sync, everything up to here.
-    pub(super) fn flushed(&self, upto: Seen, synced: bool) {
+    /// The committer synced, or failed to sync, everything up to here, queued after so many rollbacks. A note may be synced
+    /// behind changes that were not: the position it was queued with then means changes that are gone, or others.
+    pub(super) fn flushed(&self, upto: Seen, rollbacks: u64, synced: bool) {
         if synced {
-            self.log().flushed(upto.position);
+            {
+                let mut log = self.log();
+                if self.rollbacks.load(Ordering::Acquire) == rollbacks {
+                    log.flushed(upto.position);
+                }
+            }
             self.notes().flushed(upto.note);
         } else {
             self.roll_back();
@@ -298,6 +312,7 @@ impl Room {
             return;
         }
         log.roll_back();
+        self.rollbacks.fetch_add(1, Ordering::AcqRel);
         notes.roll_back();
         slot.rolled_back = true;
         slot.aside.discard();

@@ -4,6 +4,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use automerge::ActorId;
@@ -38,7 +39,9 @@ struct Extent {
 impl Room {
     /// Asks for the document. Exactly one caller is told [`Waking::Begun`].
     pub fn begin_wake(&self, now: Instant) -> Waking {
-        // Whoever works in the slot has found the document awake; the runtime does not wait for it to finish.
+        // Whoever works in the slot has found the document awake, mostly, and the runtime does not wait for it to finish.
+        // Those who find it asleep after all ask once more. In a room that was never opened the slot may be in use by
+        // somebody who asks for the document just now: see `is_opened`.
         let Some(mut slot) = self.slot_if_free() else {
             return Waking::Awake;
         };
@@ -77,7 +80,7 @@ impl Room {
     pub fn wake(self: &Arc<Self>, actor: ActorId, now: Instant) {
         let (upto, remains) = {
             let mut slot = self.slot();
-            (slot.opened.then(|| self.log().durable()), slot.remains.take())
+            (self.is_opened().then(|| self.log().durable()), slot.remains.take())
         };
         let load = || match remains {
             Some(document) => self.take_back(actor, &document),
@@ -102,8 +105,8 @@ impl Room {
                     }
                     slot.quarantined
                         .extend(loaded.quarantined.iter().filter_map(|set_aside| set_aside.hash));
-                    self.open_log(slot.opened, number, loaded.document.heads().into());
-                    slot.opened = true;
+                    self.open_log(self.is_opened(), number, loaded.document.heads().into());
+                    self.opened.store(true, Ordering::Release);
                     slot.last_use = now;
                     slot.live = Live::Awake(Box::new(loaded.document));
                 }
@@ -167,7 +170,7 @@ impl Room {
         }
         if opened {
             tracing::error!(document = %self.id, number, end = log.end(), "the store and the room disagree; the store holds");
-            self.epoch.fetch_add(1, std::sync::atomic::Ordering::AcqRel);
+            self.epoch.fetch_add(1, Ordering::AcqRel);
         }
         *log = ChangeLog::starting_at(number, heads, self.limits.log.clone());
     }
@@ -220,5 +223,53 @@ impl Room {
         let slot = self.slot();
         let log = self.log();
         !matches!(slot.live, Live::Loading) && log.end() == 0 && !slot.rolled_back
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::DocumentId;
+    use crate::room::{RoomLimits, Rooms};
+    use crate::store::memory::MemoryEngine;
+    use crate::store::{Store, StoreLimits};
+    use crate::sync::bindings::Bindings;
+
+    fn room(now: Instant) -> (Arc<Room>, crate::store::Committer) {
+        let (store, committer) = Store::open(Arc::new(MemoryEngine::new()), StoreLimits::default()).unwrap();
+        let sessions = Bindings::new(Default::default(), "test").own_sessions();
+        let rooms = Rooms::new(store, RoomLimits::default(), 1, sessions);
+        let id = DocumentId::from_uuid(uuid::Uuid::from_u128(1));
+        (rooms.open(&id, now).unwrap(), committer)
+    }
+
+    /// Two asked for a document at the same time, the first to do so. One was in the slot, so that the other took the document
+    /// for awake; it looked at a log that was not set yet, and was told that there is no such document.
+    #[test]
+    fn a_room_in_use_that_was_never_opened_says_that_nothing_is_known_yet() {
+        let now = Instant::now();
+        let (room, _committer) = room(now);
+        {
+            let _first = room.slot();
+            assert_eq!(room.begin_wake(now), Waking::Awake);
+            assert!(!room.is_opened());
+        }
+        assert_eq!(room.begin_wake(now), Waking::Begun);
+        assert!(!room.is_opened() && !room.is_settled());
+        room.wake(ActorId::random(), now);
+        assert!(room.is_opened() && room.is_settled());
+    }
+
+    /// The clean-up of tables looked at all documents more often than they fell asleep, and so none ever did.
+    #[test]
+    fn a_glance_does_not_keep_a_document_awake() {
+        let now = Instant::now();
+        let (room, _committer) = room(now);
+        room.begin_wake(now);
+        room.wake(ActorId::random(), now);
+        let later = now + room.limits.sleep_after;
+        assert_eq!(room.glance(|document| document.heads().len()), Ok(0));
+        assert!(room.sleep_if_quiet(later));
+        assert_eq!(room.glance(|_| ()), Err(super::super::room::NotAwake));
     }
 }

@@ -14,20 +14,21 @@ use automerge::transaction::Transaction;
 use super::{Server, now_ms};
 use crate::document::author::{Author, Door};
 use crate::document::table::batch::{self, EditFailed};
-use crate::document::table::{NotATable, Stamp, TableEdit, TableIndex, purge};
+use crate::document::table::{NotATable, Stamp, TableEdit, TableIndex, check_root, purge};
 use crate::id::DocumentId;
 use crate::room::{EditError, Room, Writer};
 use crate::store::Need;
 
-/// How often it looks for tables that have woken up.
+/// How often it looks for tables that have woken up, at most and at least.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
+const LOOK_AT_MOST_EVERY: Duration = Duration::from_secs(1);
 
 /// The bytes of change reserved for one slice.
 const SLICE_BYTES: usize = 256 << 10;
 
 pub(super) async fn run(server: Arc<Server>) {
     let times = server.config.tables.clone();
-    let mut ticks = tokio::time::interval(LOOK_EVERY.min(times.clean_every));
+    let mut ticks = tokio::time::interval(times.clean_every.clamp(LOOK_AT_MOST_EVERY, LOOK_EVERY));
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut cleaned: HashMap<DocumentId, Instant> = HashMap::new();
     loop {
@@ -63,13 +64,15 @@ async fn clean(server: &Server, room: &Arc<Room>, retention: Duration) -> Result
     Ok(count)
 }
 
-/// What is to be purged, found on a copy. Nothing in a document that is no table, or not awake.
+/// What is to be purged, found on a copy. Nothing in a document that is no table, or not awake. Looking keeps nobody awake:
+/// a clean-up more often than documents fall asleep once kept all of them in memory.
 fn expired(room: &Room, before: i64) -> Vec<TableEdit> {
-    let Ok(copy) = room.look(Instant::now(), |document| document.replica()) else {
+    let copy = room.glance(|document| check_root(document.automerge()).is_ok().then(|| document.replica()));
+    let Ok(Some(copy)) = copy else {
         return Vec::new();
     };
-    match TableIndex::build(&copy.value) {
-        Ok(index) => purge::expired(&copy.value, &index, before),
+    match TableIndex::build(&copy) {
+        Ok(index) => purge::expired(&copy, &index, before),
         Err(_) => Vec::new(),
     }
 }
@@ -107,8 +110,12 @@ async fn purge_slice(server: &Server, room: &Arc<Room>, slice: Vec<TableEdit>) -
             true => Ok(()),
             false => Err("the disk failed".into()),
         },
-        // Asleep or restored meanwhile: the next look finds what is left.
-        Err(EditError::NotAwake | EditError::Refused(Unpurged::Edit(EditFailed::Refused(_)))) => Ok(()),
+        // Asleep, deleted or restored meanwhile: the next look finds what is left.
+        Err(
+            EditError::NotAwake
+            | EditError::Deleted { .. }
+            | EditError::Refused(Unpurged::Edit(EditFailed::Refused(_))),
+        ) => Ok(()),
         Err(error) => Err(error.to_string()),
     }
 }

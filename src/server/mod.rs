@@ -49,7 +49,7 @@ pub struct Server {
     /// The sample table, once it is there.
     welcome: OnceLock<DocumentId>,
     /// Turns to load a document: loading takes several times the memory that the document will.
-    loads: Semaphore,
+    loads: Arc<Semaphore>,
     /// The bytes of request bodies.
     receiving: Arc<Semaphore>,
     bulks: rest::Bulks,
@@ -80,7 +80,7 @@ impl Server {
             peers: Mutex::default(),
             bindings: Mutex::new(bindings),
             welcome: OnceLock::new(),
-            loads: Semaphore::new(config.rooms.loads),
+            loads: Arc::new(Semaphore::new(config.rooms.loads)),
             receiving: rest::budget(config.rest.receiving_bytes),
             bulks: rest::Bulks::new(config.rest.bulk_writes),
             checks: Arc::new(Semaphore::new(config.rest.checks)),

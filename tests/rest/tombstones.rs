@@ -70,3 +70,36 @@ async fn what_never_was_is_neither_deleted_nor_restored() {
         );
     }
 }
+
+/// A write was done, its answer was lost, and then somebody deleted the document. Sent again with its key it was told 410, as
+/// if it had never been done.
+#[tokio::test]
+async fn what_was_done_before_the_document_was_deleted_is_told_to_its_key() {
+    let server = start(&MemoryEngine::default()).await;
+    let document = create(&server, json!({ "n": 1 })).await;
+    let table = ask(&server, "POST", "/v1/tables", "", r#"{"title":"T"}"#).await.json()["table"].clone();
+    let table = table.as_str().unwrap();
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    for (id, path, body) in [
+        (document.as_str(), format!("/v1/documents/{document}"), r#"{"n":2}"#),
+        (table, format!("/v1/tables/{table}"), r#"{"title":"U"}"#),
+    ] {
+        let patch = async |which: &str| {
+            let key = format!("idempotency-key: {now}-{which}\r\ncontent-type: application/json\r\n");
+            ask(&server, "PATCH", &path, &key, body).await
+        };
+        let done = patch("a").await.is(204);
+        ask(&server, "DELETE", &format!("/v1/documents/{id}"), "", "")
+            .await
+            .is(204);
+        let again = patch("a").await.is(204);
+        assert_eq!(
+            (again.header("etag"), again.header("idempotency-replayed")),
+            (done.header("etag"), "true")
+        );
+        patch("b").await.refuses(410, "deleted", None);
+    }
+}

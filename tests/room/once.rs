@@ -133,6 +133,25 @@ fn a_key_that_may_have_been_forgotten_is_refused() {
     assert_eq!(house.count("n"), 3);
 }
 
+/// Keys were taken up to a day ahead. One client whose clock was fast filled the memory of a document with keys of tomorrow;
+/// those of everybody else were the oldest, were forgotten first, and new ones were refused for a day.
+#[test]
+fn keys_of_a_fast_clock_do_not_push_out_those_of_others() {
+    let limits = StoreLimits {
+        keys: 2,
+        ..StoreLimits::default()
+    };
+    let house = House::on(MemoryEngine::new(), limits);
+    house.request("n", &keyed(NOW_MS, 1)).unwrap();
+    for which in 2..5 {
+        let tomorrow = keyed(NOW_MS + 60 * 60 * 1000, which);
+        assert_eq!(refused(house.request("n", &tomorrow)), KeyRefusal::Ahead);
+    }
+    house.committer.step();
+    house.request("n", &keyed(NOW_MS + 1, 5)).unwrap();
+    assert_eq!(replayed(house.request("n", &keyed(NOW_MS, 1))), "1 at 1 head");
+}
+
 #[test]
 fn an_edit_that_changes_nothing_is_known_as_well_and_one_that_is_refused_is_not() {
     let house = House::new();

@@ -57,8 +57,8 @@ impl Table {
     }
 }
 
-/// The few things without which nothing else has a meaning.
-pub(super) fn check_root(document: &Automerge) -> Result<(), NotATable> {
+/// The few things without which nothing else has a meaning. Quick, whatever the document holds.
+pub fn check_root(document: &Automerge) -> Result<(), NotATable> {
     let get = |name| document.get(ROOT, name).ok().flatten();
     match get(key::TYPE) {
         None => return Err(NotATable::NoType),

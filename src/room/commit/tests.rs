@@ -161,3 +161,16 @@ fn what_builds_on_a_quarantined_change_is_not_kept_aside() {
     assert_eq!(scene.aside(), 0);
     assert_eq!(commit.send_again, HashSet::from([GRACE]));
 }
+
+/// A document was deleted behind a change that was refused alone: the deletion came to the disk in a later batch and said
+/// that everything up to the change was there. The change counted as saved, and so would have the next one of its number.
+#[test]
+fn what_was_queued_before_a_rollback_does_not_move_the_durable_mark() {
+    let scene = scene(AsideLimits::default());
+    scene.commit(ADA, vec![offer(&chain(1)[0])]);
+    let (upto, rollbacks) = (scene.room.seen(), scene.room.rollbacks.load(Ordering::Acquire));
+    assert_eq!(upto.position, 1);
+    scene.room.flushed(upto, rollbacks, false);
+    scene.room.flushed(upto, rollbacks, true);
+    assert_eq!((scene.room.end(), scene.room.durable()), (0, 0));
+}

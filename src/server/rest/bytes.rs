@@ -97,9 +97,10 @@ pub(super) async fn bring(
         Ok(brought) => brought,
         Err(why) => {
             // The refusal was made from the document as it was, which may not be on disk yet.
-            server.saved(&room, room.end(), room.epoch()).await?;
+            server.saved_all(&room, room.seen()).await?;
             return Err(match why {
                 NotBrought::NotAwake => Problem::new(Code::Busy, "the document was unloaded meanwhile; try again"),
+                NotBrought::Deleted(tombstone) => tombstones::gone(&id, &tombstone),
                 NotBrought::Overtaken { .. } => Problem::new(Code::Refused, why.to_string()),
                 _ => Problem::new(Code::Refused, format!("nothing was taken: {why}")),
             });
@@ -112,7 +113,7 @@ pub(super) async fn bring(
     for connection in &brought.value.commit.send_again {
         server.close(*connection, Close::TryLater);
     }
-    if !server.saved(&room, brought.position, brought.epoch).await? {
+    if !server.confirmed(&room, brought.seen()).await? {
         let why = "the changes could not be written to the disk and were taken back";
         return Err(Problem::new(Code::NotSaved, why));
     }

@@ -248,7 +248,7 @@ pub(super) async fn patch(
     let id = parse(&document)?;
     server.spare_the_directory(&id)?;
     let patch = Kind::of(&asked)?;
-    let room = server.find(&id).await?;
+    let room = server.find_to_write(&id, &asked).await?;
     let headers = asked.headers.clone();
     let edit = move |tx: &mut Transaction<'_>, version: &[ChangeHash]| {
         precondition::check(tx, version, &headers, &patch.touched())?;

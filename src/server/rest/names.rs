@@ -4,13 +4,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use automerge::ChangeHash;
 use automerge::transaction::Transaction;
+use axum::response::Response;
 
 use super::super::{Server, now_ms};
+use super::desk::failed_over;
 use super::problem::{Code, Problem};
 use super::write::Refused;
 use crate::document::directory::{self, Archived, Directory};
 use crate::id::DocumentId;
-use crate::room::Edited;
+use crate::room::{Edited, Keyed};
 
 /// The bases as they were read last. 9,000 tables took 75 ms to read in a debug build, and every address with a slash asks
 /// for them.
@@ -30,7 +32,8 @@ impl Names {
     }
 }
 
-/// The name that a request gives the table it makes.
+/// The name that a request gives the table it makes. The two lie in two documents: both are written under the key of the
+/// request, so that it can be sent again until both are done, and neither is done twice.
 pub(super) struct Place {
     base: String,
     name: String,
@@ -48,13 +51,44 @@ impl Place {
         Err(Problem::new(Code::BadQuery, "a name in a base needs both of the two").at(missing))
     }
 
+    /// Whether the table can be put under this name: says so before it is made. A table that is there already was made
+    /// before by the same request, from whose key it has its id; what has become of its name since is nothing to this one.
     pub async fn check(&self, server: &Server, table: &DocumentId) -> Result<(), Problem> {
-        server.check_free(&self.base, &self.name, table).await
+        if server.room_awake(table).await?.end() > 0 {
+            return Ok(());
+        }
+        let directory = server.directory().await?.value;
+        directory::check_free(&directory, &self.base, &self.name).map_err(problem)
     }
 
-    pub async fn take(&self, server: &Server, table: &DocumentId) -> Result<(), Problem> {
-        server.name_table(&self.base, &self.name, table).await
+    /// Gives the table its name, once for each key: a late replay leaves alone what people have made of the name since.
+    pub async fn take(&self, server: &Server, table: &DocumentId, keyed: Option<&Keyed>) -> Result<(), Problem> {
+        let named = server.name_table(&self.base, &self.name, table, keyed).await;
+        named.map_err(|why| Problem {
+            detail: format!("the table {table} is made, but it did not get its name: {}", why.detail),
+            ..why
+        })
     }
+}
+
+/// Makes a table and gives it its name, if it is to have one. Once begun both are done, also if nobody waits for the answer:
+/// a client that hung up in between had left a table that nobody could find.
+pub(super) async fn make_in(
+    server: &Arc<Server>,
+    place: Option<Place>,
+    table: &DocumentId,
+    keyed: Option<Keyed>,
+    making: impl Future<Output = Result<Response, Problem>> + Send + 'static,
+) -> Result<Response, Problem> {
+    let Some(place) = place else { return making.await };
+    place.check(server, table).await?;
+    let (server, table) = (server.clone(), table.clone());
+    let both = async move {
+        let answer = making.await?;
+        place.take(&server, &table, keyed.as_ref()).await?;
+        Ok(answer)
+    };
+    tokio::spawn(both).await.map_err(|_| failed_over())?
 }
 
 impl Server {
@@ -101,23 +135,19 @@ impl Server {
             .clone())
     }
 
-    /// Whether a table that is to be made can be put under this name: says so before it is made. One that stands there
-    /// already is one that was made before, by the same request.
-    pub(super) async fn check_free(&self, base: &str, name: &str, table: &DocumentId) -> Result<(), Problem> {
-        let directory = self.directory().await?.value;
-        let there = directory.base(base).and_then(|base| base.table(name));
-        match there.is_some_and(|there| there.table == *table) {
-            true => Ok(()),
-            false => directory::check_free(&directory, base, name).map_err(problem),
-        }
-    }
-
-    /// Puts a table under a name, in a change of its own. Doing it twice is doing it once.
-    pub(super) async fn name_table(&self, base: &str, name: &str, table: &DocumentId) -> Result<(), Problem> {
+    /// Puts a table under a name, in a change of its own. One that the base has already is renamed, unless the key says that
+    /// this was done before.
+    async fn name_table(
+        &self,
+        base: &str,
+        name: &str,
+        table: &DocumentId,
+        keyed: Option<&Keyed>,
+    ) -> Result<(), Problem> {
         let room = self.room_awake(&self.directory_id()).await?;
         let (base, name, table) = (base.to_owned(), name.to_owned(), table.clone());
         let edit = move |tx: &mut Transaction<'_>| Ok(directory::put_table(tx, &base, &name, &table).map(drop)?);
-        self.change(&room, edit).await
+        self.change(&room, keyed, edit).await
     }
 }
 

@@ -45,6 +45,7 @@ pub enum Code {
     Refused,
     KeyReused,
     Busy,
+    NotConfirmed,
     ReadOnly,
     NotSaved,
     Failed,
@@ -63,7 +64,7 @@ impl Code {
             Code::UnsupportedMediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Code::Refused | Code::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Code::VersionChanged => StatusCode::PRECONDITION_FAILED,
-            Code::Busy => StatusCode::SERVICE_UNAVAILABLE,
+            Code::Busy | Code::NotConfirmed => StatusCode::SERVICE_UNAVAILABLE,
             Code::ReadOnly | Code::NotSaved => StatusCode::INSUFFICIENT_STORAGE,
             Code::Failed => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -69,7 +69,8 @@ pub(super) enum Writing {
     /// The document cannot be loaded, or the server failed: `failed`.
     #[response(status = 500, content_type = "application/problem+json")]
     Failed(Problem),
-    /// The disk or the document takes too long: `busy`; try again.
+    /// The disk or the document takes too long: `busy`; try again. Or the edit is made and not confirmed: `not-confirmed`;
+    /// send it again only with its key.
     #[response(status = 503, content_type = "application/problem+json")]
     Busy(Problem),
     /// The store takes no edits: `read-only`, `not-saved`. Nothing was changed.
@@ -109,7 +110,8 @@ pub(super) enum Filing {
     /// The document cannot be loaded, or the server failed: `failed`.
     #[response(status = 500, content_type = "application/problem+json")]
     Failed(Problem),
-    /// Too much at once: `busy`; try again.
+    /// Too much at once: `busy`; try again. Or what was asked for is done and not confirmed: `not-confirmed`; send it again
+    /// only with its key.
     #[response(status = 503, content_type = "application/problem+json")]
     Busy(Problem),
     /// The store takes no edits: `read-only`, `not-saved`.
@@ -168,7 +170,7 @@ pub(super) enum ReadingTable {
     Busy(Problem),
 }
 
-/// Why a request that writes has done nothing.
+/// Why a request that writes has done nothing, or cannot tell that it has.
 #[derive(utoipa::IntoResponses)]
 #[expect(dead_code, reason = "only described")]
 pub(super) enum WritingTable {
@@ -203,6 +205,7 @@ pub(super) enum WritingTable {
     #[response(status = 500, content_type = "application/problem+json")]
     Failed(Problem),
     /// `busy`: the document or the disk takes too long; try again.
+    /// `not-confirmed`: the edit is made and not yet confirmed on disk; send it again only with its key.
     #[response(status = 503, content_type = "application/problem+json")]
     Busy(Problem),
     /// `read-only`, `not-saved`: the store takes no edits.

@@ -86,7 +86,11 @@ async fn turn(server: &Server, id: DocumentId, asked: &Asked, turn: Turn) -> Res
         Err(error @ EditError::NotAwake) => return Err(Problem::new(Code::Busy, error.to_string())),
         Err(error @ EditError::Failed(_)) => return Err(Problem::new(Code::Failed, error.to_string())),
     };
-    match server.saved_all(&room, seen).await? {
+    let saved = match outcome.is_ok() {
+        true => server.confirmed(&room, seen).await?,
+        false => server.saved_all(&room, seen).await?,
+    };
+    match saved {
         true => outcome,
         false => Err(Problem::new(
             Code::NotSaved,

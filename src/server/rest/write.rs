@@ -17,8 +17,8 @@ use crate::document::author::{Author, Door};
 
 use crate::document::table::{CreateError, NotATable, TableIndex};
 use crate::id::DocumentId;
-use crate::room::{EditError, Once, Room, Writer};
-use crate::store::{MAX_ANSWER, Need, NoPlace, Place};
+use crate::room::{EditError, Keyed, Once, Room, Writer};
+use crate::store::{MAX_ANSWER, Need, NoPlace, Place, StoreFailure};
 
 /// The bytes of change and of answer reserved for one edit before it is made, at least.
 const EDIT_BYTES: usize = (64 << 10) + MAX_ANSWER;
@@ -48,7 +48,7 @@ impl Server {
         asked: &Asked,
         edit: impl FnOnce(&mut Transaction<'_>, &TableIndex) -> Result<Answer, Refused> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let room = self.find(id).await?;
+        let room = self.find_to_write(id, asked).await?;
         let (place, writer, keyed) = (self.place(asked.body.len()).await?, writer(), asked.keyed());
         let editing = room.clone();
         let edited = off_runtime(move || {
@@ -59,16 +59,27 @@ impl Server {
         self.finish(&room, edited.await?).await
     }
 
-    /// Makes a change that no request of its own asked for.
+    /// Makes a change beside what a request asked for: with its key, once.
     pub(super) async fn change(
         &self,
         room: &Arc<Room>,
+        keyed: Option<&Keyed>,
         edit: impl FnOnce(&mut Transaction<'_>) -> Result<(), Refused> + Send + 'static,
     ) -> Result<(), Problem> {
         let (place, editing) = (self.place(0).await?, room.clone());
-        let edit = move |tx: &mut Transaction<'_>| edit(tx).map(|()| Answer::done());
-        let edited = off_runtime(move || editing.edit(place, &writer(), Instant::now(), edit)).await?;
-        self.finish(room, edited.map(Once::Done)).await.map(drop)
+        let keyed = keyed.cloned();
+        let edit = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| edit(tx).map(|()| Answer::done());
+        let edited = off_runtime(move || {
+            editing.edit_once(
+                place,
+                &writer(),
+                Instant::now(),
+                keyed.as_ref(),
+                edit,
+                |answer, heads| answer.at(heads).encode(),
+            )
+        });
+        self.finish(room, edited.await?).await.map(drop)
     }
 
     /// A place in the queue of the committer, for one change made from so many bytes of a request.
@@ -83,6 +94,9 @@ impl Server {
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?
             .map_err(|error| match error {
+                NoPlace::ReadOnly(reason) if matches!(*reason, StoreFailure::Closed) => {
+                    Problem::new(Code::Busy, "the server is shutting down; try again")
+                }
                 NoPlace::ReadOnly(reason) => {
                     Problem::new(Code::ReadOnly, format!("the store takes no edits: {reason}"))
                 }
@@ -96,7 +110,7 @@ impl Server {
             Ok(once) => once,
             Err(error) => return Err(self.refusal(room, error).await?),
         };
-        if !self.saved_all(room, once.seen()).await? {
+        if !self.confirmed(room, once.seen()).await? {
             return Err(Problem::new(
                 Code::NotSaved,
                 "the edit could not be written to the disk and was taken back",

@@ -6,6 +6,7 @@ mod columns;
 mod curl;
 mod doors;
 mod durable;
+mod named;
 mod paging;
 mod rows;
 pub mod stage;

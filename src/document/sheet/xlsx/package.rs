@@ -72,7 +72,7 @@ impl<'b> Package<'b> {
             },
         })?;
         let counted = Counted {
-            inner: file,
+            file,
             left: &mut self.left,
         };
         let mut xml = Reader::from_reader(BufReader::with_capacity(64 * 1024, Box::new(counted) as Box<dyn Read>));
@@ -88,13 +88,13 @@ impl<'b> Package<'b> {
 
 /// A reader that gives no more bytes than are left for the whole archive.
 struct Counted<'p, R> {
-    inner: R,
+    file: R,
     left: &'p mut u64,
 }
 
 impl<R: Read> Read for Counted<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer)?;
+        let read = self.file.read(buffer)?;
         match self.left.checked_sub(read as u64) {
             Some(left) => *self.left = left,
             None => return Err(io::Error::new(io::ErrorKind::QuotaExceeded, "too large")),

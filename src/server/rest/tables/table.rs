@@ -17,7 +17,7 @@ use super::super::answer::Versioned;
 use super::super::asked::Asked;
 use super::super::bulk::routes::Done;
 use super::super::desk::off_runtime;
-use super::super::names::Place;
+use super::super::names::{self, Place};
 use super::super::params::{At, PreferHeader, ReadHeaders, WriteHeaders};
 use super::super::problem::Problem;
 use super::super::responses::{Begun, ReadingTable, WritingTable};
@@ -111,21 +111,18 @@ pub(super) async fn create(State(server): State<Arc<Server>>, asked: Asked) -> R
         return Err(Mistake::new("/title", why).into());
     }
     let id = asked.new_id(server.store.storage_id());
-    if let Some(place) = &place {
-        place.check(&server, &id).await?;
+    let (keyed, making) = (asked.keyed(), write(server.clone(), asked, id.clone(), new));
+    names::make_in(&server, place, &id, keyed, making).await
+}
+
+/// Makes the table, in one change or in bulk.
+async fn write(server: Arc<Server>, asked: Asked, id: DocumentId, new: NewTable) -> Result<Response, Problem> {
+    if new.cells() > CHANGE_CELLS {
+        return bulk(&server, asked, Heavy::Table { id, new }).await;
     }
-    let answer = match new.cells() > CHANGE_CELLS {
-        true => bulk(&server, asked, Heavy::Table { id: id.clone(), new }).await?,
-        false => {
-            let (room, making) = (server.room_awake(&id).await?, id.clone());
-            let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &making, &new);
-            server.write(room, &asked, made).await?
-        }
-    };
-    if let Some(place) = &place {
-        place.take(&server, &id).await?;
-    }
-    Ok(answer)
+    let room = server.room_awake(&id).await?;
+    let made = move |tx: &mut Transaction<'_>, _: &[ChangeHash]| make(tx, &id, &new);
+    server.write(room, &asked, made).await
 }
 
 impl NewTable {

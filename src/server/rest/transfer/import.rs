@@ -110,9 +110,10 @@ pub(in crate::server::rest) async fn new_table(
         work.make = Box::new(std::iter::once(Slice::Table { title }).chain(work.make));
         Ok(work)
     };
+    let keyed = asked.keyed();
     let answer = server.bulk_new(document.clone(), asked, check).await?;
     if let Some(place) = &place {
-        place.take(&server, &document).await?;
+        place.take(&server, &document, keyed.as_ref()).await?;
     }
     Ok(answer)
 }
