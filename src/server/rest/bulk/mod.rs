@@ -114,7 +114,7 @@ impl Server {
         asked: Asked,
         check: impl FnOnce(&TableReading, SmallRng) -> Result<Work, Problem> + Send + 'static,
     ) -> Result<Response, Problem> {
-        let room = self.find(&document).await?;
+        let room = self.find_to_write(&document, &asked).await?;
         let check = Box::new(|base: &Base, randomness| match base {
             Base::Table(reading, _) => check(reading, randomness),
             Base::New => unreachable!("a table that is there was read"),

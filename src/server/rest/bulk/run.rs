@@ -237,7 +237,7 @@ impl Run {
                 return Err((state, problem.unwrap_or_else(|problem| problem)));
             }
         };
-        let saved = self.server.saved_all(room, once.seen()).await;
+        let saved = self.server.confirmed(room, once.seen()).await;
         if !saved.map_err(|problem| (State::Stopped, problem))? {
             let why = "a slice could not be written to the disk and was taken back";
             return Err((State::Stopped, Problem::new(Code::NotSaved, why)));

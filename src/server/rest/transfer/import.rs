@@ -14,7 +14,7 @@ use super::super::super::Server;
 use super::super::asked::Upload;
 use super::super::bulk::routes::Done;
 use super::super::bulk::{Slice, Work};
-use super::super::names::Place;
+use super::super::names::{Place, make_in};
 use super::super::params::{Asking, At, KeyHeader, PreferHeader, TablePath};
 use super::super::problem::{Code, Problem};
 use super::super::responses;
@@ -96,9 +96,6 @@ pub(in crate::server::rest) async fn new_table(
     let chosen = chosen(wish.columns.as_deref(), None)?;
     let document = asked.new_id(server.store.storage_id());
     let place = Place::of(wish.base, wish.name)?;
-    if let Some(place) = &place {
-        place.check(&server, &document).await?;
-    }
     let (limits, body) = (server.file_limits(), asked.body.clone());
     let check = move |randomness: SmallRng| {
         let sheet = read(&body, format, wish.sheet.as_deref(), &limits)?;
@@ -110,12 +107,9 @@ pub(in crate::server::rest) async fn new_table(
         work.make = Box::new(std::iter::once(Slice::Table { title }).chain(work.make));
         Ok(work)
     };
-    let keyed = asked.keyed();
-    let answer = server.bulk_new(document.clone(), asked, check).await?;
-    if let Some(place) = &place {
-        place.take(&server, &document, keyed.as_ref()).await?;
-    }
-    Ok(answer)
+    let (keyed, making, id) = (asked.keyed(), server.clone(), document.clone());
+    let made = async move { making.bulk_new(id, asked, check).await };
+    make_in(&server, place, &document, keyed, made).await
 }
 
 /// Brings the rows of a file into a table. Columns are matched by name unless `columns` says otherwise.
