@@ -90,7 +90,7 @@ fn body(rows: &[String], writer: usize) -> String {
         let value = match column {
             0..4 => json!(format!("writer {writer} {cell}")),
             4..8 => json!(number),
-            _ => json!(number % 3 == 0),
+            _ => json!(number.is_multiple_of(3)),
         };
         json!({ "op": "setCell", "row": row, "column": format!("Column {column}"), "value": value })
     };
