@@ -72,7 +72,7 @@ stories("page", ({ browser, meet, server }) => {
     const measure = async (label, pauseMs) => {
       const times = []
       await ada.goTo(0, NOTE)
-      for (let n = 0; n < 15; n++) {
+      for (let n = 0; n < 9; n++) {
         times.push(await watch.time(`${label} ${n}`))
         await ada.status("saved")
         // A part of what is measured, not a wait for something: people pause between edits.

@@ -16,9 +16,11 @@ const FLAGS = [
   "--disable-background-timer-throttling",
   "--disable-backgrounding-occluded-windows",
   "--disable-renderer-backgrounding",
+  // A story is over before WebAssembly compiled a second time, for speed, would have paid.
+  "--js-flags=--liftoff-only",
 ]
 
-const PATIENCE_MS = 15_000
+const PATIENCE_MS = 30_000
 
 export async function openBrowser() {
   return chromium.launch({ executablePath: CHROMIUM, args: FLAGS })
@@ -32,27 +34,29 @@ export async function openDevice(browser, options = {}) {
   return context
 }
 
-/** Opens a table of its own in a new device, so that no story sees the cells of another: a year, or with `whole` all of it. */
-export async function openNewTable(browser, server, name, { whole = false, ...options } = {}) {
-  const device = await openDevice(browser, options)
+/**
+ * Opens a table of its own on a device, so that no story sees the cells of another: a year, or with `whole` all of it.
+ * `page` is one that a story has left; without it the device opens one.
+ */
+export async function openNewTable(server, name, { device, page, whole = false }) {
   await device.route("**/v1/welcome", route => route.fulfill({ status: 404, body: "" }))
   if (!whole) await sampleOfStories(device, server)
-  return Window.open(device, `${server.url}/?name=${encodeURIComponent(name)}`, name)
+  return Window.open(device, `${server.url}/?name=${encodeURIComponent(name)}`, name, page)
 }
 
 /** Opens the table that `other` shows, on another device. */
-export async function join(browser, other, name, { whole: _, ...options } = {}) {
-  return Window.open(await openDevice(browser, options), other.linkAs(name), name)
+export async function join(other, name, { device, page }) {
+  return Window.open(device, other.linkAs(name), name, page)
 }
 
 export class Window {
   errors = []
 
-  static async open(device, url, name) {
+  static async open(device, url, name, page) {
     const window = new Window()
     window.device = device
     window.name = name
-    window.page = await device.newPage()
+    window.page = page ?? (await device.newPage())
     window.page.on("pageerror", error => window.errors.push(error.stack ?? String(error)))
     await window.page.goto(url)
     await window.ready()
@@ -148,6 +152,25 @@ export class Window {
   async paste(text) {
     await this.page.evaluate(text => navigator.clipboard.writeText(text), text)
     await this.press("Control+v")
+  }
+
+  /**
+   * Leaves everything behind, as a device that was never used; null where the story has closed the page. The process stays:
+   * with the script and the WebAssembly compiled, the next table opens at a third of the cost.
+   */
+  async leave() {
+    const { device, page } = this
+    if (page.isClosed()) return null
+    const { origin } = new URL(page.url())
+    for (const other of device.pages()) if (other !== page) await other.close()
+    await page.goto("about:blank")
+    await page.mouse.move(0, 0)
+    page.removeAllListeners()
+    await device.unrouteAll({ behavior: "ignoreErrors" })
+    const devtools = await device.newCDPSession(page)
+    await devtools.send("Storage.clearDataForOrigin", { origin, storageTypes: "all" })
+    await devtools.detach()
+    return { device, page }
   }
 
   async close() {

@@ -9,7 +9,7 @@ import assert from "node:assert/strict"
 import { existsSync } from "node:fs"
 import { after, before, describe } from "node:test"
 import { Server } from "./server.mjs"
-import { CHROMIUM, join, openBrowser, openNewTable } from "./stage.mjs"
+import { CHROMIUM, join, openBrowser, openDevice, openNewTable } from "./stage.mjs"
 
 /** The table that a story begins with: how many rows, and its columns by number. */
 export { ROWS } from "./sample.mjs"
@@ -30,6 +30,8 @@ export function stories(name, tell) {
   describe(name, { skip: missing }, () => {
     let server
     let browser
+    /** Windows that a story has left, for the next ones. */
+    const left = []
 
     before(async () => {
       server = await Server.open()
@@ -42,15 +44,21 @@ export function stories(name, tell) {
     })
 
     /** The first with a new table, the others with the same one. Everybody's page must end without an error. */
-    async function meet(t, names, options) {
+    async function meet(t, names, { whole, ...options } = {}) {
       const [first, ...others] = names
       const windows = []
+      const usual = Object.keys(options).length === 0
+      const seat = async () => (usual && left.pop()) || { device: await openDevice(browser, options) }
       t.after(async () => {
-        for (const window of windows) await window.close()
+        for (const window of windows) {
+          const rest = usual ? await window.leave() : null
+          if (rest) left.push(rest)
+          else await window.close()
+        }
         for (const window of windows) assert.deepEqual(window.errors, [], `errors in ${window.name}'s window`)
       })
-      windows.push(await openNewTable(browser, server, first, options))
-      for (const other of others) windows.push(await join(browser, windows[0], other, options))
+      windows.push(await openNewTable(server, first, { ...(await seat()), whole }))
+      for (const other of others) windows.push(await join(windows[0], other, await seat()))
       return windows
     }
 

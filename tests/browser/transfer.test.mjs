@@ -60,6 +60,12 @@ class Import {
     await this.page.locator("#toasts").getByText(words).waitFor()
   }
 
+  /** The focus comes back to the table a moment after the dialog has gone. */
+  async closes() {
+    await this.dialog.waitFor({ state: "hidden" })
+    await this.window.until(() => document.activeElement instanceof HTMLTextAreaElement, null, "the focus in the table")
+  }
+
   /** After a new table the page is another one. */
   async arrives() {
     await this.window.until(() => document.querySelectorAll("dialog[open]").length === 0, null, "the dialog to close")
@@ -145,7 +151,7 @@ stories("transfer", ({ browser, meet, server }) => {
     await it.asks("ragged.csv cannot be imported")
     await it.complains(/3/)
     await ada.press("Escape")
-    await it.dialog.waitFor({ state: "hidden" })
+    await it.closes()
     // The keys are the table's again.
     await ada.press("Control+Home")
     await ada.type("2024-02-29")
@@ -319,7 +325,7 @@ stories("transfer", ({ browser, meet, server }) => {
     await it.asks("Import visits.xlsx")
     await it.send()
     await it.dialog.getByRole("button", { name: "Hide" }).click()
-    await it.dialog.waitFor({ state: "hidden" })
+    await it.closes()
     await ada.press("Control+Home")
     finish()
     await it.toast("31,200 rows imported into “visits”")
