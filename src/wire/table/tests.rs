@@ -216,7 +216,7 @@ fn a_row_shows_what_it_holds_and_marks_what_does_not_fit() {
     let shown = Shown::by_name(index.columns(), &names).row(&sample.document, &index.live()[0]);
     assert_eq!(
         json_of(&shown),
-        json!({ "id": row.as_str(), "cells": { "Amount": 3, "cB": "b", "cC": 5 }, "marked": { "cC": "a text" } })
+        json!({ "id": row.as_str(), "cells": { "Amount": 3, "cB": "b", "cC": 5 }, "marked": { "cC": "a text of at most 1048576 bytes, without NUL" } })
     );
     // Straight to text, in the order of the columns.
     assert!(
