@@ -26,8 +26,12 @@ const ROWS: usize = 50_000;
 const EDITED_ROWS: usize = 100;
 
 fn main() {
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    runtime.block_on(run());
+    // More threads than replicas: one that is busy with a large frame must not stand in the way of another.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(8)
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(run());
 }
 
 async fn run() {
