@@ -171,6 +171,9 @@ pub struct RestLimits {
     pub receiving_bytes: usize,
     /// Bulk writes and imports under way at once; a request for one more is told to come back.
     pub bulk_writes: usize,
+    /// How long a slice of a bulk write takes at least while somebody has the table open, so that their browsers keep up.
+    #[serde(with = "humantime_serde")]
+    pub bulk_pace: Duration,
     /// Files and lists of edits being read and checked at once; a request for one more waits its turn.
     pub checks: usize,
     /// Files being sent at once; a request for one more waits its turn.
@@ -187,6 +190,7 @@ impl Default for RestLimits {
             file_bytes: 64 << 20,
             receiving_bytes: 256 << 20,
             bulk_writes: 64,
+            bulk_pace: Duration::from_millis(200),
             checks: 1,
             exports: 8,
             export_time: Duration::from_secs(600),

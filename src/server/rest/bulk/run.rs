@@ -190,6 +190,7 @@ impl Run {
             .await
             .map_err(|problem| (State::Stopped, problem))?;
         let turn = self.room.bulk_turn().await;
+        let began = tokio::time::Instant::now();
         let room = self.server.room_awake(self.room.id()).await.map_err(refused)?;
         let (editing, keeping) = (room.clone(), keep.clone());
         let edited = off_runtime(move || match slice {
@@ -215,8 +216,14 @@ impl Run {
             }
         });
         let edited = edited.await.map_err(refused)?;
+        let recorded = self.recorded(&room, edited, &*keep).await;
+        // The turn is kept for its time: a browser takes longer over these cells than the server, and what people type
+        // waits behind them there.
+        if !room.audience().is_empty() {
+            tokio::time::sleep_until(began + self.server.config.rest.bulk_pace).await;
+        }
         drop(turn);
-        self.recorded(&room, edited, &*keep).await
+        recorded
     }
 
     /// Waits until the slice is on disk. What was recorded with it is made of the same version again.
