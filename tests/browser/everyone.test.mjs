@@ -70,8 +70,8 @@ stories("everyone", ({ browser, server }) => {
     await shows(window, sheetOf(rows))
 
     const history = new History(document.value)
-    byRest.check("rest", document.value, history, [byClient])
-    byClient.check("client", document.value, history, [byRest])
+    byRest.check("rest", document.value, history)
+    byClient.check("client", document.value, history)
     for (const { column, value } of page.typed) {
       assert.equal(history.placesOf(column, value).length, 1, `the page wrote ${value} once`)
     }

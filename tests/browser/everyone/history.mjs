@@ -43,6 +43,11 @@ export class History {
     return this.#places.get(place).some(op => op.action !== "inc" && later(op))
   }
 
+  /** How often something was written or taken away at a place. */
+  times(place) {
+    return (this.#places.get(place) ?? []).length
+  }
+
   /** What a counter was made with, each time it was made. */
   starts(place) {
     return (this.#places.get(place) ?? []).filter(op => op.datatype === "counter").map(op => op.value)
