@@ -1,10 +1,13 @@
 //! Bulk writes: checked whole, committed in slices, done once for each key, resumed after an interruption.
 
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use roundtable::client::{Client, ConnectOptions};
+use roundtable::id::DocumentId;
 use roundtable::store::memory::{MemoryEngine, Survives};
 use serde_json::{Value, json};
-use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::ask::{Answer, ask, start};
+use crate::ask::{Answer, LIMIT, ask, start, start_with};
 use crate::tables::stage::Table;
 
 fn key(name: &str) -> String {
@@ -148,4 +151,42 @@ async fn a_large_table_is_made_in_bulk() {
     let columns = json!([{ "name": "Amount", "kind": "number" }]);
     let table = Table::of(json!({ "title": "Stock", "columns": columns, "rows": rows })).await;
     assert_eq!(amounts(&table).await, (0..600).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn bodies_and_bulk_writes_are_bounded() {
+    let columns = json!([{ "name": "Name", "kind": "text" }, { "name": "Amount", "kind": "number" }]);
+    let server = start_with(&MemoryEngine::default(), |config| {
+        config.rest.body_bytes = 100_000;
+        config.rest.bulk_writes = 0;
+    })
+    .await;
+    let table = Table::on(server, json!({ "title": "Stock", "columns": columns })).await;
+    let large = batch(&table, &key("large"), "", &rows(5_000)).await;
+    assert!(large.refuses(413, "too-large", None).contains("100000"));
+    batch(&table, &key("bulk"), "", &rows(300))
+        .await
+        .refuses(503, "busy", None);
+    assert!(amounts(&table).await.is_empty());
+}
+
+/// Two browser windows took 153 s over what the server had written in 28 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn slices_keep_their_pace_while_somebody_has_the_table_open() {
+    let pace = Duration::from_millis(150);
+    let server = start_with(&MemoryEngine::default(), |config| config.rest.bulk_pace = pace).await;
+    let columns = json!([{ "name": "Name", "kind": "text" }, { "name": "Amount", "kind": "number" }]);
+    let table = Table::on(server, json!({ "title": "Stock", "columns": columns })).await;
+    let url = format!("ws://{}/sync", table.server.address);
+    let ada = Client::connect(&url, ConnectOptions::default()).await.unwrap();
+    let open = ada.find(&DocumentId::parse(&table.id).unwrap(), LIMIT).await.unwrap();
+    let began = Instant::now();
+    let done = batch(&table, &key("paced"), "", &rows(1_000)).await.is(200).json();
+    let slices = done["slices"].as_u64().unwrap() as u32;
+    assert!(
+        slices >= 4 && began.elapsed() >= pace * slices,
+        "{:?} for {done}",
+        began.elapsed()
+    );
+    drop(open);
 }
