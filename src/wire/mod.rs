@@ -3,5 +3,6 @@
 pub mod cbor;
 pub mod json;
 pub mod payload;
+pub mod read;
 pub mod repo;
 pub mod table;
