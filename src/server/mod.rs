@@ -9,6 +9,7 @@ mod lifeline;
 pub mod meter;
 pub mod metrics;
 mod rest;
+mod socket;
 pub mod start;
 mod sweeper;
 mod welcome;
