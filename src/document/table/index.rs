@@ -31,7 +31,8 @@ pub struct RowEntry {
 }
 
 impl RowEntry {
-    fn place(&self) -> (&str, &RowId) {
+    /// What rows of a table stand by.
+    pub(in crate::document) fn place(&self) -> (&str, &RowId) {
         (&self.order, &self.id)
     }
 }
