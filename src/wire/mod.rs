@@ -6,3 +6,4 @@ pub mod payload;
 pub mod read;
 pub mod repo;
 pub mod table;
+pub mod version;
