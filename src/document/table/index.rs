@@ -46,6 +46,16 @@ enum Role {
     Row(RowId),
 }
 
+/// As [`Role`], for those outside.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::document) enum ObjectRole<'i> {
+    Blocks,
+    Block(&'i str),
+    Row(&'i RowId),
+    /// The mark of a row, or its order where that is a text object.
+    RowPart(&'i RowId),
+}
+
 #[derive(Debug, Clone)]
 struct Block {
     object: ObjId,
@@ -224,6 +234,18 @@ impl TableIndex {
             Role::Row(id) => Some(id),
             Role::Blocks | Role::Block(_) => None,
         }
+    }
+
+    /// What an object is to the rows of the table, if the index knows it.
+    pub(in crate::document) fn role_of(&self, object: &ObjId) -> Option<ObjectRole<'_>> {
+        Some(match self.roles.get(object)? {
+            Role::Blocks => ObjectRole::Blocks,
+            Role::Block(block) => ObjectRole::Block(block),
+            Role::Row(id) => match self.by_id.get(id) {
+                Some(row) if row.object == *object => ObjectRole::Row(id),
+                _ => ObjectRole::RowPart(id),
+            },
+        })
     }
 
     /// How many rows a block holds; `None` if there is no such block.
