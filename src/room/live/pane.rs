@@ -7,11 +7,13 @@
 //! - A step is given out once the room is durable up to its end.
 //! - A receiver's position is where a step ends, or within one that says nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Semaphore;
 
+use super::catching_up::Remembered;
 use crate::document::feed::Window;
 use crate::document::table::{RowId, ViewId};
 use crate::id::ConnectionId;
@@ -82,7 +84,11 @@ enum Frame {
 /// What all who follow the same share.
 pub struct Pane {
     pub key: PaneKey,
+    /// What was shown to those who came. A leaf.
+    remembered: Mutex<Remembered>,
     ring: Mutex<Ring>,
+    /// One at a time makes what is shown to those who come: the others find it made.
+    pub turn: Semaphore,
 }
 
 #[derive(Default)]
@@ -93,14 +99,28 @@ struct Ring {
     /// Up to where the receivers were told that there is something.
     announced: (u64, u64),
     ended: Option<Gone>,
+    /// The position of the newest step, or where the pane began.
+    newest: u64,
     /// The rows of a window; its receivers see the cursors in these alone.
-    rows: Option<Arc<std::collections::HashSet<RowId>>>,
+    rows: Option<Arc<HashSet<RowId>>>,
 }
 
 impl Pane {
-    pub(super) fn new(key: PaneKey) -> Arc<Self> {
-        let ring = Mutex::default();
-        Arc::new(Self { key, ring })
+    pub(super) fn new(key: PaneKey, position: u64) -> Arc<Self> {
+        let ring = Ring {
+            newest: position,
+            ..Ring::default()
+        };
+        Arc::new(Self {
+            key,
+            remembered: Mutex::default(),
+            ring: Mutex::new(ring),
+            turn: Semaphore::new(1),
+        })
+    }
+
+    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn receive(&self, connection: ConnectionId, mark: Arc<Mark>) {
@@ -111,16 +131,21 @@ impl Pane {
         self.ring().receivers.remove(&connection);
     }
 
+    /// Whether something may be shown that the pane has not seen.
+    pub(super) fn is_behind(&self, durable: u64) -> bool {
+        self.ring().newest < durable
+    }
+
     pub fn is_followed(&self) -> bool {
         !self.ring().receivers.is_empty()
     }
 
     /// The rows of a window, as far as they were looked at; none for a whole table.
-    pub fn rows(&self) -> Option<Arc<std::collections::HashSet<RowId>>> {
+    pub fn rows(&self) -> Option<Arc<HashSet<RowId>>> {
         self.ring().rows.clone()
     }
 
-    pub(super) fn set_rows(&self, rows: Option<Arc<std::collections::HashSet<RowId>>>) {
+    pub(super) fn set_rows(&self, rows: Option<Arc<HashSet<RowId>>>) {
         self.ring().rows = rows;
     }
 
@@ -206,6 +231,7 @@ impl Pane {
 
 impl Ring {
     fn push(&mut self, from: u64, reached: Reached, frame: Frame) {
+        self.newest = reached.position;
         // Edits elsewhere in the table would push out what concerns this pane.
         if let (Frame::Nothing, Some(last)) = (&frame, self.steps.back_mut())
             && matches!(last.frame, Frame::Nothing)
@@ -245,7 +271,7 @@ mod tests {
     }
 
     fn pane(steps: impl IntoIterator<Item = (u64, u64, Option<&'static str>)>) -> Arc<Pane> {
-        let pane = Pane::new(PaneKey::default());
+        let pane = Pane::new(PaneKey::default(), 0);
         for (from, upto, text) in steps {
             pane.step(from, at(upto), text.map(str::to_owned));
         }

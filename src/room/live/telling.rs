@@ -1,20 +1,14 @@
 //! A difference as the messages tell it: rows with their values, who wrote them, the version they lead to.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use automerge::Automerge;
 
-use crate::document::feed::{Came, Difference, RowChange, Scope};
+use crate::document::feed::{Came, Difference, RowChange, Scope, Window};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
+use super::trail::Who;
 use crate::wire::live::{Cell, Changes, RecordChanged};
-
-/// Who has written something, as far as it is known.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Who {
-    pub user: Option<Arc<str>>,
-    pub device: Option<Arc<str>>,
-    pub change: Option<Arc<str>>,
-}
 
 /// What a difference is told about.
 pub(super) struct Telling<'t> {
@@ -27,21 +21,12 @@ pub(super) struct Telling<'t> {
 }
 
 impl<'t> Telling<'t> {
-    /// The difference as a message; none if there is nothing in it.
-    pub fn tell(
-        &self,
-        difference: Difference,
-        from: Option<&'t str>,
-        who: impl Fn(&RowId) -> Who,
-    ) -> Option<Changes<'t>> {
+    /// The difference as a message.
+    pub fn tell(&self, difference: Difference, from: Option<&'t str>, who: impl Fn(&RowId) -> Who) -> Changes<'t> {
         let columns = self.scope.columns(self.index);
         let row = |change: RowChange| self.row(change, &columns, &who);
         let changes: Vec<_> = difference.rows.into_iter().map(row).collect();
-        let is_nothing = changes.is_empty()
-            && difference.title.is_none()
-            && difference.columns.is_none()
-            && !difference.row_count_changed;
-        (!is_nothing).then(|| Changes {
+        Changes {
             table_id: self.table,
             from,
             changes,
@@ -49,7 +34,7 @@ impl<'t> Telling<'t> {
             title: difference.title,
             row_count: difference.row_count_changed.then_some(difference.row_count),
             version: self.version,
-        })
+        }
     }
 
     fn row(&self, change: RowChange, columns: &[&Column], who: &impl Fn(&RowId) -> Who) -> RecordChanged {
@@ -99,4 +84,23 @@ fn cell(column: &Column, reading: &Reading) -> Cell {
         new_value: reading.to_json(),
         marked: matches!(reading, Reading::Mismatch(_)).then(|| column.kind.expects()),
     }
+}
+
+/// The rows of a scope, in their order.
+pub(super) fn rows_of<'r>(
+    scope: &Scope<'r>,
+    index: &'r TableIndex,
+) -> Box<dyn ExactSizeIterator<Item = &'r Arc<RowEntry>> + 'r> {
+    let all = scope.row_count(index);
+    let Window { offset, limit } = scope.window.unwrap_or(Window { offset: 0, limit: all });
+    let range = offset.min(all)..offset.saturating_add(limit).min(all);
+    match scope.view {
+        Some((_, view)) => Box::new(view.rows(range)),
+        None => Box::new(index.live()[range].iter()),
+    }
+}
+
+/// The ids of these rows.
+pub(super) fn rows_shown(scope: &Scope<'_>, index: &TableIndex) -> HashSet<RowId> {
+    rows_of(scope, index).map(|row| row.id.clone()).collect()
 }
