@@ -132,6 +132,11 @@ impl Audience {
         );
     }
 
+    /// The peer that has the document open over a connection.
+    pub fn peer_of(&self, connection: ConnectionId) -> Option<&PeerId> {
+        self.present.get(&connection).map(|present| &present.peer)
+    }
+
     pub fn has(&self, connection: ConnectionId) -> bool {
         self.present.contains_key(&connection)
     }

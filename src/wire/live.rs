@@ -3,14 +3,9 @@
 //! What a client sends is read strictly: a field that is unknown here is a mistake, since a misspelt one would be lost
 //! without a word. What the server says is written straight from readings of the document, once for all who get it.
 
-mod request;
 mod told;
 
-pub use request::{
-    Authenticate, Heartbeat, NotARequest, Recover, Request, ShowCursor, ShowSelection, ShowTyping, Subscribe, TableName,
-    UserClaim, WindowClaim,
-};
 pub use told::{
-    Accepted, Cell, Changes, ErrorTold, OfflineDone, Recovered, RecordChanged, Rejected, Told, Welcome, snapshot_head,
-    text,
+    Accepted, Cell, Changes, ErrorTold, OfflineDone, RecordChanged, Recovered, Rejected, Snapshot, Told, Welcome,
+    Window, text,
 };

@@ -86,9 +86,15 @@ impl Room {
         let remembered = pane.remembered();
         let known = match since {
             None => remembered.snapshot.as_ref(),
-            Some(since) => remembered.missed.iter().find(|(from, _)| from == since).map(|(_, brought)| brought),
+            Some(since) => remembered
+                .missed
+                .iter()
+                .find(|(from, _)| from == since)
+                .map(|(_, brought)| brought),
         };
-        known.filter(|brought| brought.reached.position == position && brought.reached.epoch == self.epoch()).cloned()
+        known
+            .filter(|brought| brought.reached.position == position && brought.reached.epoch == self.epoch())
+            .cloned()
     }
 
     /// What a pane shows to one who has nothing of it, or who has it as of a version. Heavy: called off the runtime.
@@ -199,7 +205,9 @@ impl Room {
         let scope = table.scope(pane);
         let columns = scope.columns(table.index);
         let shown = Shown::by_id(columns.iter().copied());
-        let rows: Vec<_> = rows_of(&scope, table.index).map(|row| shown.row(table.document, row)).collect();
+        let rows: Vec<_> = rows_of(&scope, table.index)
+            .map(|row| shown.row(table.document, row))
+            .collect();
         let version = version::of(&table.reached.heads);
         let count = rows.len();
         let snapshot = Snapshot {
@@ -213,7 +221,12 @@ impl Room {
             columns: columns.into_iter().map(Into::into).collect(),
             row_count: scope.row_count(table.index),
             rows,
-            skipped: table.view.iter().flat_map(|(_, rows)| rows.skipped()).map(Into::into).collect(),
+            skipped: table
+                .view
+                .iter()
+                .flat_map(|(_, rows)| rows.skipped())
+                .map(Into::into)
+                .collect(),
             version: &version,
         };
         if pane.key.window.is_some() {
@@ -273,7 +286,8 @@ impl Remembered {
             self.snapshot = Some(brought.clone());
             return;
         };
-        self.missed.retain(|(from, known)| from != since && known.reached.position == brought.reached.position);
+        self.missed
+            .retain(|(from, known)| from != since && known.reached.position == brought.reached.position);
         if self.missed.len() == REMEMBERED {
             self.missed.remove(0);
         }

@@ -134,11 +134,17 @@ impl Room {
             self.advance_panes(&mut self.slot());
             let (durable, epoch) = (self.durable(), self.epoch());
             open.iter().for_each(|pane| pane.announce(durable, epoch));
-            if !self.is_awake() && open.iter().any(|pane| pane.is_behind(durable)) && self.begin_wake(now) == Waking::Begun {
+            if !self.is_awake()
+                && open.iter().any(|pane| pane.is_behind(durable))
+                && self.begin_wake(now) == Waking::Begun
+            {
                 // It fell asleep with changes that nobody was told of.
                 self.wake(ActorId::random(), now);
             }
-            let done = self.live.stepping.compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
+            let done = self
+                .live
+                .stepping
+                .compare_exchange(RUNNING, IDLE, Ordering::AcqRel, Ordering::Acquire);
             if done.is_ok() {
                 return;
             }

@@ -176,7 +176,9 @@ impl Pane {
     pub(super) fn announce(&self, durable: u64, epoch: u64) {
         let mut ring = self.ring();
         let newest = ring.steps.iter().rev().map(|step| &step.reached);
-        let newest = newest.filter(|reached| reached.position <= durable).map(|reached| (epoch, reached.position));
+        let newest = newest
+            .filter(|reached| reached.position <= durable)
+            .map(|reached| (epoch, reached.position));
         let Some(newest) = newest.max() else { return };
         if ring.announced < newest {
             ring.announced = newest;
@@ -203,8 +205,8 @@ impl Pane {
         if first.reached.epoch != reached.epoch {
             return Pulled::Anew;
         }
-        let is_joined = first.from == reached.position
-            || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
+        let is_joined =
+            first.from == reached.position || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
         if !is_joined {
             return Pulled::Behind;
         }
@@ -279,7 +281,10 @@ mod tests {
     }
 
     fn frames(texts: &[&'static str], upto: u64) -> Pulled {
-        Pulled::Frames(texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(), at(upto))
+        Pulled::Frames(
+            texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(),
+            at(upto),
+        )
     }
 
     #[test]

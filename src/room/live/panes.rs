@@ -57,24 +57,18 @@ impl Panes {
 
     /// The rows of a view at a position, if they are at hand.
     pub fn view_rows(&self, id: &ViewId, position: u64) -> Option<&ViewRows> {
-        self.views.get(id).filter(|(_, at)| *at == position).map(|(rows, _)| rows)
+        self.views
+            .get(id)
+            .filter(|(_, at)| *at == position)
+            .map(|(rows, _)| rows)
     }
 
     pub fn keep_view(&mut self, id: ViewId, rows: ViewRows, position: u64) {
         self.views.insert(id, (rows, position));
     }
 
-    /// The views that panes show and whose rows are not at hand.
-    pub fn views_missing(&self) -> Vec<ViewId> {
-        let views = self.open.iter().filter_map(|opened| opened.pane.key.view.as_ref());
-        let mut missing: Vec<_> = views.filter(|id| !self.views.contains_key(id)).cloned().collect();
-        missing.sort_unstable();
-        missing.dedup();
-        missing
-    }
-
     /// Forgets panes that nobody follows, and views that no pane shows.
-    fn close_unfollowed(&mut self) {
+    pub fn close_unfollowed(&mut self) {
         self.open.retain(|opened| opened.pane.is_followed());
         let open = &self.open;
         let is_shown = |id: &ViewId| open.iter().any(|opened| opened.pane.key.view.as_ref() == Some(id));
@@ -96,7 +90,9 @@ impl Room {
         };
         panes.close_unfollowed();
         let now = self.reached();
-        if panes.open.iter().all(|opened| opened.reached == now) && panes.views.values().all(|(_, at)| *at == now.position) {
+        if panes.open.iter().all(|opened| opened.reached == now)
+            && panes.views.values().all(|(_, at)| *at == now.position)
+        {
             return;
         }
         let Ok(index) = table.follow(document) else {
@@ -206,15 +202,18 @@ impl Room {
                     free.insert(self.trail(document, index, &from, now.position))
                 }
             };
-            let Some(Trail { footprint, .. }) = trail.as_deref() else { return false };
+            let Some(Trail { footprint, .. }) = trail.as_deref() else {
+                return false;
+            };
             let is_same = !footprint.everything
                 && (!footprint.views.contains(id)
                     || view::find(document, id).is_some_and(|stored| stored.view == *rows.view()))
                 && (footprint.columns == ColumnsTouched::No || rows.follow_columns(index.columns()));
             if is_same {
-                let touched = footprint.rows.iter().filter(|(_, touch)| {
-                    touch.place || touch.cells.iter().any(|column| rows.decides(column))
-                });
+                let touched = footprint
+                    .rows
+                    .iter()
+                    .filter(|(_, touch)| touch.place || touch.cells.iter().any(|column| rows.decides(column)));
                 let touched: Vec<_> = touched.map(|(id, _)| id).collect();
                 rows.follow(document, index, touched);
                 *at = now.position;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use automerge::Automerge;
 
+use super::trail::Who;
 use crate::document::feed::{Came, Difference, RowChange, Scope, Window};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
-use super::trail::Who;
 use crate::wire::live::{Cell, Changes, RecordChanged};
 
 /// What a difference is told about.
@@ -30,7 +30,9 @@ impl<'t> Telling<'t> {
             table_id: self.table,
             from,
             changes,
-            columns: difference.columns.map(|columns| columns.iter().map(Into::into).collect()),
+            columns: difference
+                .columns
+                .map(|columns| columns.iter().map(Into::into).collect()),
             title: difference.title,
             row_count: difference.row_count_changed.then_some(difference.row_count),
             version: self.version,
@@ -54,7 +56,7 @@ impl<'t> Telling<'t> {
         let Who { user, device, change } = who(&row);
         RecordChanged {
             kind,
-            record_id: row.as_str().into(),
+            record_id: row.to_string(),
             changes: cells,
             index,
             user_id: user,
@@ -66,7 +68,10 @@ impl<'t> Telling<'t> {
     /// The cells of a row that hold something.
     fn filled(&self, row: &RowEntry, columns: &[&Column]) -> Vec<Cell> {
         let readings = cells::row_cells(self.document, &row.object, columns.iter().copied());
-        let filled = columns.iter().zip(readings).filter(|(_, (_, reading))| !reading.is_empty());
+        let filled = columns
+            .iter()
+            .zip(readings)
+            .filter(|(_, (_, reading))| !reading.is_empty());
         filled.map(|(column, (_, reading))| cell(column, &reading)).collect()
     }
 
@@ -74,13 +79,17 @@ impl<'t> Telling<'t> {
     fn cells(&self, row: &RowEntry, ids: &[ColumnId]) -> Vec<Cell> {
         let columns: Vec<_> = ids.iter().filter_map(|id| self.index.column(id)).collect();
         let readings = cells::row_cells(self.document, &row.object, columns.iter().copied());
-        columns.iter().zip(readings).map(|(column, (_, reading))| cell(column, &reading)).collect()
+        columns
+            .iter()
+            .zip(readings)
+            .map(|(column, (_, reading))| cell(column, &reading))
+            .collect()
     }
 }
 
 fn cell(column: &Column, reading: &Reading) -> Cell {
     Cell {
-        field_id: column.id.as_str().into(),
+        field_id: column.id.to_string(),
         new_value: reading.to_json(),
         marked: matches!(reading, Reading::Mismatch(_)).then(|| column.kind.expects()),
     }

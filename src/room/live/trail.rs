@@ -5,9 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use automerge::{Automerge, Change, ChangeHash};
 
 use super::pane::Reached;
+use crate::document::author::Door;
 use crate::document::feed::Footprint;
 use crate::document::table::{RowId, TableIndex};
 use crate::room::room::Room;
+use crate::sync::log::Written;
 
 /// How many ways a room remembers.
 const REMEMBERED: usize = 4;
@@ -96,13 +98,28 @@ impl Room {
 
     fn trail_known(&self, since: &[ChangeHash], reached: &Reached) -> Option<Arc<Trail>> {
         let trails = self.live.trails.lock();
-        let known = trails.iter().find(|(from, upto, _)| *upto == reached.position && from == since);
+        let known = trails
+            .iter()
+            .find(|(from, upto, _)| *upto == reached.position && from == since);
         known.map(|(_, _, trail)| trail.clone())
     }
 
     /// Who has written the changes between two positions, in their order.
     fn writers(&self, from: u64, upto: u64) -> Vec<Who> {
-        let _ = (from, upto);
-        Vec::new()
+        let written = self.log().origins(from, upto).unwrap_or_default();
+        let audience = self.audience();
+        let who = |written: Written| {
+            let peer = written.from.and_then(|connection| audience.peer_of(connection));
+            let device = match written.origin.door {
+                Door::Sync => peer.map_or_else(|| written.origin.device.clone(), |peer| peer.as_str().into()),
+                _ => written.origin.device.clone(),
+            };
+            Who {
+                user: written.origin.user.clone(),
+                device: Some(device),
+                change: written.key,
+            }
+        };
+        written.into_iter().map(who).collect()
     }
 }

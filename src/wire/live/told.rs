@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value as Json;
 
 use crate::wire::table::{Column, Made, Row, Skipped};
@@ -61,17 +61,19 @@ pub struct Changes<'t> {
 pub struct RecordChanged {
     #[serde(rename = "type")]
     pub kind: &'static str,
-    pub record_id: Arc<str>,
+    pub record_id: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Cell>,
     /// Where it stands now among the rows of the table or view, if it has come.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
     /// Who wrote it last, as far as that is known.
+    #[serde(serialize_with = "shared")]
     pub user_id: Option<Arc<str>>,
+    #[serde(serialize_with = "shared")]
     pub device_id: Option<Arc<str>>,
     /// The last of the changes that made it so, where its author named it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(serialize_with = "shared", skip_serializing_if = "Option::is_none")]
     pub change_id: Option<Arc<str>>,
 }
 
@@ -79,7 +81,7 @@ pub struct RecordChanged {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Cell {
-    pub field_id: Arc<str>,
+    pub field_id: String,
     pub new_value: Json,
     /// What the column expects, if the value does not fit.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -98,6 +100,11 @@ struct RecordChange<'t> {
 }
 
 impl Changes<'_> {
+    /// Whether there is nothing to be told.
+    pub fn is_nothing(&self) -> bool {
+        self.changes.is_empty() && self.columns.is_none() && self.title.is_none() && self.row_count.is_none()
+    }
+
     /// The frame for those who follow: `record_change` if it is one row's alone.
     pub fn followed(&self) -> String {
         match self.changes.as_slice() {
@@ -228,6 +235,11 @@ pub struct ErrorTold {
     pub about: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_id: Option<String>,
+}
+
+#[expect(clippy::ref_option, reason = "as serde asks for it")]
+fn shared<S: Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_deref().serialize(serializer)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "as serde asks for it")]
