@@ -30,5 +30,7 @@ mod values;
 mod view_fixture;
 #[path = "table_model/view_random.rs"]
 mod view_random;
+#[path = "table_model/view_rows.rs"]
+mod view_rows;
 #[path = "table_model/views.rs"]
 mod views;
