@@ -9,6 +9,7 @@ mod edit;
 mod fate;
 pub mod inbox;
 mod keys;
+pub mod live;
 mod notes;
 #[allow(clippy::module_inception)]
 pub mod room;

@@ -1,0 +1,6 @@
+//! The messages of the live door: JSON text frames.
+
+pub mod change;
+mod wanted;
+
+pub use wanted::{Old, Wanted};
