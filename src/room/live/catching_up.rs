@@ -39,8 +39,12 @@ pub struct Brought {
 pub enum What {
     /// A `table_snapshot` that lacks its users, and the rows in it.
     Snapshot { without_users: Arc<str>, rows: usize },
-    /// `missed_events`, and the rows it tells of.
-    Missed { text: Utf8Bytes, rows: usize },
+    /// `missed_events`, the rows it tells of, and whether there is anything in it.
+    Missed {
+        text: Utf8Bytes,
+        rows: usize,
+        is_news: bool,
+    },
 }
 
 /// Why nothing can be shown.
@@ -265,6 +269,7 @@ impl Room {
             what: What::Missed {
                 text: changes.missed().into(),
                 rows: changes.changes.len(),
+                is_news: !changes.is_nothing(),
             },
             reached: table.reached.clone(),
         })

@@ -1,15 +1,18 @@
 //! The live half of a room: what those are told who follow its table in JSON, and what they tell each other.
 //!
 //! - [`pane`]: what all who follow the same thing share; [`panes`]: bringing them to the present version;
+//! - [`edits`], [`wish`]: what they ask for becomes changes of the table;
 //! - [`catching_up`]: what one who comes or comes back is shown; [`telling`], [`trail`]: how it is found out and said.
 //!
 //! There is no task of a room: the flush of a change sets off one job, which makes what everybody is told and marks them.
 
 mod catching_up;
+pub mod edits;
 pub mod pane;
 pub(super) mod panes;
 mod telling;
 mod trail;
+mod wish;
 
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,11 +24,11 @@ use tokio::runtime::Handle;
 pub use catching_up::{Brought, NotShown, What};
 use pane::{Pane, PaneKey};
 use trail::Trails;
+pub use wish::{Accepted, NotTaken, Why, Wish};
 
 use super::inbox::Mark;
 use super::room::Room;
 use super::sleep::Waking;
-use crate::id::ConnectionId;
 
 /// Whether the job that steps the panes is under way.
 const IDLE: u8 = 0;
@@ -60,6 +63,22 @@ impl Drop for IdleAfter<'_> {
     }
 }
 
+/// A receiver of a pane, until it is dropped.
+pub struct Following {
+    pub room: Arc<Room>,
+    pub pane: Arc<Pane>,
+    pub mark: Arc<Mark>,
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.pane.leave(&self.mark);
+        if !self.pane.is_followed() {
+            self.room.live.open().retain(|open| open.is_followed());
+        }
+    }
+}
+
 impl LiveRoom {
     fn open(&self) -> MutexGuard<'_, Vec<Arc<Pane>>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -71,36 +90,28 @@ impl Room {
     pub fn follow_pane(
         self: &Arc<Self>,
         key: PaneKey,
-        connection: ConnectionId,
         mark: Arc<Mark>,
         most: usize,
-    ) -> Result<Arc<Pane>, TooManyPanes> {
+    ) -> Result<Following, TooManyPanes> {
         self.live.runtime.get_or_init(Handle::current);
         let mut slot = self.slot();
-        if let Some(pane) = slot.panes.find(&key) {
-            pane.receive(connection, mark);
-            return Ok(pane);
-        }
-        slot.panes.close_unfollowed();
-        if slot.panes.len() >= most {
-            return Err(TooManyPanes(most));
-        }
-        let reached = self.reached();
-        let pane = Pane::new(key, reached.position);
-        pane.receive(connection, mark);
-        slot.panes.open(pane.clone(), reached);
-        let mut open = self.live.open();
-        open.retain(|pane| pane.is_followed());
-        open.push(pane.clone());
-        Ok(pane)
-    }
-
-    /// A connection follows a pane no more.
-    pub fn leave_pane(&self, pane: &Pane, connection: ConnectionId) {
-        pane.leave(connection);
-        if !pane.is_followed() {
-            self.live.open().retain(|open| open.is_followed());
-        }
+        let pane = match slot.panes.find(&key) {
+            Some(pane) => pane,
+            None => {
+                slot.panes.close_unfollowed();
+                if slot.panes.len() >= most {
+                    return Err(TooManyPanes(most));
+                }
+                let reached = self.reached();
+                let pane = Pane::new(key, reached.position);
+                slot.panes.open(pane.clone(), reached);
+                self.live.open().push(pane.clone());
+                pane
+            }
+        };
+        pane.receive(mark.clone());
+        let room = self.clone();
+        Ok(Following { room, pane, mark })
     }
 
     /// Marks everybody who follows the table: there is something new of who is there.

@@ -95,7 +95,8 @@ pub struct Pane {
 struct Ring {
     steps: VecDeque<Step>,
     bytes: usize,
-    receivers: HashMap<ConnectionId, Arc<Mark>>,
+    /// By connection, and the key of their mark.
+    receivers: HashMap<(ConnectionId, u32), Arc<Mark>>,
     /// Up to where the receivers were told that there is something.
     announced: (u64, u64),
     ended: Option<Gone>,
@@ -123,12 +124,13 @@ impl Pane {
         self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn receive(&self, connection: ConnectionId, mark: Arc<Mark>) {
-        self.ring().receivers.insert(connection, mark);
+    pub(super) fn receive(&self, mark: Arc<Mark>) {
+        let receiver = (mark.inbox().connection(), mark.key());
+        self.ring().receivers.insert(receiver, mark);
     }
 
-    pub(super) fn leave(&self, connection: ConnectionId) {
-        self.ring().receivers.remove(&connection);
+    pub(super) fn leave(&self, mark: &Mark) {
+        self.ring().receivers.remove(&(mark.inbox().connection(), mark.key()));
     }
 
     /// Whether something may be shown that the pane has not seen.

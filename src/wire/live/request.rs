@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::change::{BatchChanges, OfflineChanges, RecordChange};
-use super::presence::{CellPlace, Cursor, Selection};
+use super::change::{BatchChanges, Malformed, RecordChange};
+use super::presence::{Cursor, Selection, Typing};
 use crate::wire::read::{self, Unread};
 
 /// The longest name of a message's type that an answer repeats.
@@ -19,7 +19,8 @@ pub enum Request {
     Recover(Recover),
     Record(RecordChange),
     Batch(BatchChanges),
-    Offline(OfflineChanges),
+    /// Those that could be read, and those that could not.
+    Offline(Vec<Result<RecordChange, Malformed>>),
     Cursor(ShowCursor),
     Selection(ShowSelection),
     Typing(ShowTyping),
@@ -96,7 +97,7 @@ pub struct ShowSelection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShowTyping {
     pub table_id: String,
-    pub cell: Option<CellPlace>,
+    pub cell: Option<Typing>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -141,9 +142,9 @@ impl Request {
             "subscribe_to_table" => read::read_object(data).map(Self::Subscribe),
             "unsubscribe_from_table" => read::read_object(data).map(Self::Unsubscribe),
             "recover_connection" => read::read_object(data).map(Self::Recover),
-            "record_change" => read::read_object(data).map(Self::Record),
-            "batch_changes" => read::read_object(data).map(Self::Batch),
-            "sync_offline_changes" => read::read_object(data).map(Self::Offline),
+            "record_change" => RecordChange::read(data).map(Self::Record),
+            "batch_changes" => BatchChanges::read(data).map(Self::Batch),
+            "sync_offline_changes" => RecordChange::read_offline(data).map(Self::Offline),
             "cursor_position" => read::read_object(data).map(Self::Cursor),
             "selection" => read::read_object(data).map(Self::Selection),
             "typing" => read::read_object(data).map(Self::Typing),

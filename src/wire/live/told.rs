@@ -232,7 +232,7 @@ pub struct ErrorTold {
     pub field: Option<String>,
     /// The type of the message that it answers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub about: Option<&'static str>,
+    pub about: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_id: Option<String>,
 }
