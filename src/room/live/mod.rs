@@ -1,0 +1,10 @@
+//! A room as the live door sees it.
+
+pub mod board;
+pub mod people;
+
+pub use board::{Board, Frames, Told, Window};
+pub use people::{Leaving, LiveUser, Showing};
+
+pub(super) use board::{Ended, Shown};
+pub(super) use people::Lives;
