@@ -2,14 +2,17 @@
 //!
 //! - [`pane`]: what all who follow the same thing share; [`panes`]: bringing them to the present version;
 //! - [`edits`], [`wish`]: what they ask for becomes changes of the table;
+//! - [`people`], [`board`]: who is there, on one roster with the sync door, and what the others are told of it;
 //! - [`catching_up`]: what one who comes or comes back is shown; [`telling`], [`trail`]: how it is found out and said.
 //!
 //! There is no task of a room: the flush of a change sets off one job, which makes what everybody is told and marks them.
 
+pub mod board;
 mod catching_up;
 pub mod edits;
 pub mod pane;
 pub(super) mod panes;
+pub mod people;
 mod telling;
 mod trail;
 mod wish;
@@ -21,7 +24,11 @@ use std::time::Instant;
 use automerge::ActorId;
 use tokio::runtime::Handle;
 
+pub use board::{Board, Frames, Told};
+pub(super) use board::{Ended, Shown};
 pub use catching_up::{Brought, NotShown, What};
+pub(super) use people::Lives;
+pub use people::{Leaving, LiveUser, Showing};
 use pane::{Pane, PaneKey};
 use trail::Trails;
 pub use wish::{Accepted, NotTaken, Why, Wish};
