@@ -261,10 +261,18 @@ impl<'a, L: List> Comparison<'a, L> {
                 };
                 reading(old, cell)
             });
-            was != reading(column, now)
+            !shows_alike(&was, &reading(column, now))
         };
         let differing = self.columns.now.iter().filter(differs);
         differing.map(|column| column.id.clone()).collect()
+    }
+}
+
+/// Whether a person sees the same. What does not fit its column is shown as it is, however it is encoded.
+fn shows_alike(one: &Reading, two: &Reading) -> bool {
+    match (one, two) {
+        (Reading::Mismatch(one), Reading::Mismatch(two)) => one.to_json() == two.to_json(),
+        (one, two) => one == two,
     }
 }
 
