@@ -195,9 +195,14 @@ impl Audience {
         }
     }
 
-    /// Tells every connection that there is something to look at.
+    /// Tells every connection of the sync door that there is something to look at. Those at the live door are told once what
+    /// they are to be told is made.
     pub fn mark_all(&self) {
-        for present in self.present.values() {
+        for present in self
+            .present
+            .values()
+            .filter(|present| present.listens != Listens::ToBoard)
+        {
             present.mark.set();
         }
     }

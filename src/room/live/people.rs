@@ -195,6 +195,11 @@ impl Audience {
         self.board.due(now)
     }
 
+    /// Whether anybody at the live door has the document open.
+    pub fn is_watched(&self) -> bool {
+        self.board.is_watched()
+    }
+
     /// Rings when a tick may be due earlier than was said before.
     pub fn presence_alarm(&self) -> Arc<Notify> {
         self.board.alarm()
@@ -223,6 +228,11 @@ impl Audience {
         self.board.pull(window, told)
     }
 
+    /// Everybody who is here, as a JSON list: what a receiver that begins is told.
+    pub fn users(&mut self, window: Option<&Window>, told: &mut Told) -> Arc<str> {
+        self.board.users(window, told)
+    }
+
     /// Nobody looks through this window any more.
     pub fn forget_window(&mut self, id: u64) {
         self.board.forget_window(id);
@@ -239,6 +249,10 @@ impl Audience {
             lives: &self.lives,
         };
         self.board.watched_by(receivers, &source);
+        if receivers == 0 {
+            // Who waits for the next tick need not wait any more.
+            self.board.alarm().notify_one();
+        }
     }
 
     fn live_over(&self, connection: ConnectionId) -> Option<(PeerId, &Live)> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
+use axum::extract::ws::Utf8Bytes;
 
 use super::window::{self, Filter, Sight, Window};
 use super::{Board, Person};
@@ -10,7 +10,7 @@ use crate::id::PeerId;
 use crate::wire::live::presence::{CursorOf, Message, SelectionOf, TypingOf, User};
 
 /// JSON text frames, in the order in which they are to be sent.
-pub type Frames = Arc<[Bytes]>;
+pub type Frames = Arc<[Utf8Bytes]>;
 
 /// Where more than this came, left or changed their name, everybody is told anew: it is shorter.
 const MOST_EVENTS: usize = 64;
@@ -34,6 +34,8 @@ pub struct Told {
 pub(super) struct Cache {
     revision: u64,
     made: Vec<(Option<u64>, Frames)>,
+    /// The list of everybody, and its revision.
+    users: Option<(u64, Arc<str>)>,
 }
 
 impl Cache {
@@ -82,6 +84,31 @@ impl Board {
         };
         cache.put(from, revision, frames.clone());
         frames
+    }
+
+    /// Everybody who is here, as a JSON list. A receiver that begins with it pulls what comes after.
+    pub fn users(&mut self, window: Option<&Window>, told: &mut Told) -> Arc<str> {
+        let (id, revision) = (window.map(|window| window.id), self.revision);
+        if let Some(window) = window {
+            self.look_through(window);
+        }
+        *told = Told { window: id, revision };
+        let filter = id.and_then(|id| self.windows.get(&id));
+        let cache = filter.map_or(&self.whole, |filter| &filter.cache);
+        if let Some((_, users)) = cache.users.as_ref().filter(|(made, _)| *made == revision) {
+            return users.clone();
+        }
+        let here = self.people.iter().filter(|(_, person)| person.away_until.is_none());
+        let users: Vec<_> = here.map(|(peer, person)| user(Sight(filter), peer, person)).collect();
+        let users: Arc<str> = serde_json::to_string(&users)
+            .expect("no map in it has keys other than text")
+            .into();
+        let cache = match id.and_then(|id| self.windows.get_mut(&id)) {
+            Some(filter) => &mut filter.cache,
+            None => &mut self.whole,
+        };
+        cache.users = Some((revision, users.clone()));
+        users
     }
 
     /// Nobody looks through this window any more.
@@ -219,8 +246,8 @@ fn user<'b>(sight: Sight<'_>, peer: &PeerId, person: &'b Person) -> User<'b> {
     }
 }
 
-fn frame(message: &Message<'_>) -> Bytes {
-    serde_json::to_vec(message)
+fn frame(message: &Message<'_>) -> Utf8Bytes {
+    serde_json::to_string(message)
         .expect("no map in it has keys other than text")
         .into()
 }
