@@ -2,6 +2,8 @@
 
 pub mod board;
 pub mod people;
+#[cfg(test)]
+mod stories;
 
 pub use board::{Board, Frames, Told, Window};
 pub use people::{Leaving, LiveUser, Showing};
