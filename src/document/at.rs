@@ -17,11 +17,19 @@ use automerge::{
 };
 
 /// A document at these heads. The document must have them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct At<'d, D> {
     document: &'d D,
     heads: &'d [ChangeHash],
 }
+
+impl<D> Clone for At<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for At<'_, D> {}
 
 impl<'d, D: ReadDoc> At<'d, D> {
     pub fn new(document: &'d D, heads: &'d [ChangeHash]) -> Self {

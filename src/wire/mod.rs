@@ -2,6 +2,7 @@
 
 pub mod cbor;
 pub mod json;
+pub mod live;
 pub mod payload;
 pub mod read;
 pub mod repo;

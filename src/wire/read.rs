@@ -22,6 +22,16 @@ pub enum Unread {
     },
 }
 
+impl Unread {
+    /// The field that is wrong, if it is one.
+    pub fn field(self) -> Option<String> {
+        match self {
+            Self::Field { field, .. } if !field.is_empty() => Some(field),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a text of at most so many values.
 pub fn read<T: DeserializeOwned>(text: &[u8], limit: usize) -> Result<T, Unread> {
     let values = values_in(text);
