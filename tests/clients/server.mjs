@@ -14,8 +14,11 @@ import { within } from "./deadline.mjs"
 export const SETTINGS = {
   joinTimeout: "sweep.join_timeout",
   keepalive: "sweep.keepalive",
+  liveMessageBytes: "live.message_bytes",
+  liveSubscriptions: "live.subscriptions",
   messageBytes: "sync.message_bytes",
   presenceTtl: "room.audience.presence_ttl",
+  returnWithin: "room.audience.return_within",
   sleepAfter: "room.sleep_after",
   sweepEvery: "sweep.every",
 }
