@@ -243,7 +243,7 @@ impl Audience {
             _ if is_back => self.board.note_shown(sender, Shown::ALL),
             Some(Key::Snapshot) => self.board.note_shown(sender, Shown::ALL),
             Some(Key::Update(channel)) => self.board.note_shown(sender, Shown::of_channel(channel)),
-            Some(Key::Heartbeat) | None => {}
+            Some(Key::Heartbeat) | None => self.board.note_sign(sender),
         }
     }
 

@@ -17,8 +17,6 @@
 
 mod frames;
 mod person;
-#[cfg(test)]
-mod stories;
 mod window;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -165,7 +163,18 @@ impl Board {
         }
         let note = self.note(peer);
         note.shown |= shown;
-        note.ended = None;
+        if note.ended.take().is_some() {
+            // What they showed before does not hold any more.
+            note.shown = Shown::ALL;
+        }
+    }
+
+    /// Somebody on the roster has given a sign of life that shows nothing.
+    pub(in crate::room) fn note_sign(&mut self, peer: &PeerId) {
+        let is_away = self.people.get(peer).is_some_and(|person| person.away_until.is_some());
+        if is_away || self.noted.get(peer).is_some_and(|note| note.ended.is_some()) {
+            self.note_shown(peer, Shown::ALL);
+        }
     }
 
     /// Somebody is on the roster no longer.
@@ -206,12 +215,17 @@ impl Board {
         self.ticked = Some(now);
         let next = self.revision + 1;
         let mut changed = std::mem::take(&mut self.shifted);
-        for (peer, note) in std::mem::take(&mut self.noted) {
-            changed |= match (source.roster.is_here(&peer), note.ended) {
-                (true, _) => self.follow(peer, note.shown, source, next),
-                (false, Some(Ended::Lost(at))) => self.lose(&peer, at + self.return_within, next),
-                (false, _) => self.remove(&peer, next),
+        let noted = std::mem::take(&mut self.noted).into_iter();
+        let (here, gone): (Vec<_>, Vec<_>) = noted.partition(|(peer, _)| source.roster.is_here(peer));
+        // Those who are gone make room for those who came.
+        for (peer, note) in gone {
+            changed |= match note.ended {
+                Some(Ended::Lost(at)) => self.lose(&peer, at + self.return_within, next),
+                _ => self.remove(&peer, next),
             };
+        }
+        for (peer, note) in here {
+            changed |= self.follow(peer, note.shown, source, next);
         }
         let is_over = |person: &Person| person.away_until.is_some_and(|until| until <= now);
         let over = self.people.iter().filter(|(_, person)| is_over(person));
@@ -281,5 +295,21 @@ impl Board {
             self.remembers = self.departed.pop_front().map_or(next, |oldest| oldest.at);
         }
         true
+    }
+}
+
+#[cfg(test)]
+impl Board {
+    /// How many people are held, and how many who left.
+    pub(super) fn held(&self) -> (usize, usize) {
+        (self.people.len(), self.departed.len())
+    }
+
+    pub(super) fn windows(&self) -> usize {
+        self.windows.len()
+    }
+
+    pub(super) fn is_blank(&self) -> bool {
+        self.held() == (0, 0) && self.noted.is_empty() && self.windows.is_empty()
     }
 }

@@ -13,6 +13,8 @@ pub mod edits;
 pub mod pane;
 pub(super) mod panes;
 pub mod people;
+#[cfg(test)]
+mod stories;
 mod telling;
 mod ticking;
 mod trail;

@@ -181,7 +181,8 @@ impl Board {
         for (peer, person) in &self.people {
             let user = || user(sight, peer, person);
             match person.away_until {
-                Some(_) if !known(person.came) => continue,
+                // Never listed for this receiver, or shown as gone already.
+                Some(_) if !known(person.came) || known(person.lost) => continue,
                 Some(_) => {}
                 None if !known(person.came) => {
                     events.push((person.came, Message::UserJoined { table_id, user: user() }));

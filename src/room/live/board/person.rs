@@ -65,7 +65,9 @@ pub(super) struct Person {
     /// When they were back after a broken connection, when they changed their name or colour: revisions, 0 for never.
     pub back: u64,
     pub renamed: u64,
-    /// They are gone without a word. Until then they may be back.
+    /// The revision that took them off the list without a word.
+    pub lost: u64,
+    /// They are off the list. Until then they may be back.
     pub away_until: Option<Instant>,
     pub cursor: Dated<Cursor>,
     pub selection: Dated<Selection>,
@@ -92,6 +94,7 @@ impl Person {
             came: at,
             back: 0,
             renamed: 0,
+            lost: 0,
             away_until: None,
             cursor: Dated { value: None, at },
             selection: Dated { value: None, at },
@@ -136,7 +139,7 @@ impl Person {
 
     /// They are gone without a word: nothing of what they did is shown any more.
     pub fn lose(&mut self, until: Instant, next: u64) {
-        self.away_until = Some(until);
+        (self.away_until, self.lost) = (Some(until), next);
         self.cursor.set(None, next);
         self.selection.set(None, next);
         self.typing.set(None, next);

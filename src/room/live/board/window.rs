@@ -70,6 +70,9 @@ impl Filter {
             (self.generation, self.rows) = (window.generation, window.rows.clone());
             self.cache = Cache::default();
         }
+        if self.upto == revision && !is_other {
+            return false;
+        }
         if removed > self.upto {
             self.insides.retain(|peer, _| board.contains_key(peer));
         }
