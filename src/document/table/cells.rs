@@ -78,7 +78,7 @@ pub fn cell(document: &impl ReadDoc, row: &RowId, column: &Column) -> Option<Rea
 }
 
 /// What a row's map holds under a column's id.
-pub(super) fn stored(document: &impl ReadDoc, row: &ObjId, column: &ColumnId) -> Option<Cell> {
+pub(in crate::document) fn stored(document: &impl ReadDoc, row: &ObjId, column: &ColumnId) -> Option<Cell> {
     let name = column.as_str().to_owned();
     let entry = document.map_range(row, name.clone()..=name).next()?;
     read(document, &entry.value, || entry.id())

@@ -78,7 +78,7 @@ impl Op {
 }
 
 /// A filter ready to be asked. `columns` are looked up by the caller.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Compiled {
     All(Vec<Compiled>),
     Any(Vec<Compiled>),
@@ -86,7 +86,7 @@ pub(super) enum Compiled {
 }
 
 /// One question to a cell.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Test {
     Empty,
     Text(Match, String),
@@ -107,7 +107,7 @@ pub(super) enum Test {
     Not(Box<Test>),
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Match {
     Equals,
     Contains,
