@@ -194,6 +194,11 @@ pub fn columns_of(document: &impl automerge::ReadDoc) -> Vec<Column> {
     columns::read(document, |_| {})
 }
 
+/// The title of a document, in the version that is read.
+pub(in crate::document) fn title_of(document: &impl automerge::ReadDoc) -> String {
+    columns::string(document, &automerge::ROOT, key::TITLE).unwrap_or_default()
+}
+
 impl Table {
     /// The columns a person sees.
     pub fn live_columns(&self) -> impl Iterator<Item = &Column> {

@@ -46,6 +46,16 @@ enum Role {
     Row(RowId),
 }
 
+/// As [`Role`], for those outside.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::document) enum ObjectRole<'i> {
+    Blocks,
+    Block(&'i str),
+    Row(&'i RowId),
+    /// The mark of a row, or its order where that is a text object.
+    RowPart(&'i RowId),
+}
+
 #[derive(Debug, Clone)]
 struct Block {
     object: ObjId,
@@ -94,7 +104,7 @@ impl TableIndex {
 
     /// Title and columns, which are few.
     fn read_head(&mut self, document: &Automerge) {
-        self.title = columns::string(document, &automerge::ROOT, key::TITLE).unwrap_or_default();
+        self.title = super::title_of(document);
         self.columns = columns::read(document, |_| {});
         self.head_objects.clear();
         if let Ok(Some((value, title))) = document.get(automerge::ROOT, key::TITLE)
@@ -226,6 +236,18 @@ impl TableIndex {
         }
     }
 
+    /// What an object is to the rows of the table, if the index knows it.
+    pub(in crate::document) fn role_of(&self, object: &ObjId) -> Option<ObjectRole<'_>> {
+        Some(match self.roles.get(object)? {
+            Role::Blocks => ObjectRole::Blocks,
+            Role::Block(block) => ObjectRole::Block(block),
+            Role::Row(id) => match self.by_id.get(id) {
+                Some(row) if row.object == *object => ObjectRole::Row(id),
+                _ => ObjectRole::RowPart(id),
+            },
+        })
+    }
+
     /// How many rows a block holds; `None` if there is no such block.
     pub fn block_rows(&self, block: &str) -> Option<usize> {
         self.blocks.get(block).map(|block| block.rows)
@@ -255,7 +277,7 @@ fn is_cell(name: &str) -> bool {
 
 /// One entry of a row's map; cells are passed over. The object behind the entry, if it is one that the row depends on.
 fn read_field(
-    document: &Automerge,
+    document: &impl ReadDoc,
     row: &mut RowEntry,
     name: &str,
     value: &ValueRef<'_>,

@@ -121,7 +121,7 @@ impl TableIndex {
                 self.count(&id, -1);
             }
             let block = self.blocks.get(id.block()).map(|block| &block.object);
-            if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
+            if let Some((row, parts)) = block.and_then(|block| read_row(document, block, &id)) {
                 self.count(&row.id, 1);
                 for object in parts.into_iter().chain([row.object.clone()]) {
                     self.roles.insert(object, Role::Row(row.id.clone()));
@@ -145,8 +145,15 @@ fn object_of(object: &ObjectId) -> ObjId {
     }
 }
 
+impl RowEntry {
+    /// A row of a block, as it is in any version of the document.
+    pub(in crate::document) fn read(document: &impl ReadDoc, block: &ObjId, id: &RowId) -> Option<Self> {
+        read_row(document, block, id).map(|(row, _)| row)
+    }
+}
+
 /// A row and the objects it depends on besides its own.
-fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry, Vec<ObjId>)> {
+fn read_row(document: &impl ReadDoc, block: &ObjId, id: &RowId) -> Option<(RowEntry, Vec<ObjId>)> {
     let entry = document
         .map_range(block, id.as_str().to_owned()..=id.as_str().to_owned())
         .next()?;
