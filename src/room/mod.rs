@@ -9,6 +9,7 @@ mod edit;
 mod fate;
 pub mod inbox;
 mod keys;
+pub mod live;
 mod notes;
 #[allow(clippy::module_inception)]
 pub mod room;
@@ -18,6 +19,7 @@ mod seen;
 mod sleep;
 mod table;
 mod turns;
+mod voice;
 
 pub use bring::{Brought, NotBrought};
 pub use commit::{Commit, Writer};

@@ -82,7 +82,10 @@ pub enum Place {
 
 impl Place {
     /// The same place for the model; `find` reads the id of a neighbour.
-    fn read<I, E: fmt::Display>(&self, find: impl Fn(&str) -> Result<I, E>) -> Result<batch::Place<I>, Mistake> {
+    pub(in crate::wire) fn read<I, E: fmt::Display>(
+        &self,
+        find: impl Fn(&str) -> Result<I, E>,
+    ) -> Result<batch::Place<I>, Mistake> {
         Ok(match self {
             Self::Start => batch::Place::Start,
             Self::End => batch::Place::End,
