@@ -96,7 +96,7 @@ pub(super) struct TableOf {
 
 impl TableOf {
     /// The index of the document's present version.
-    fn follow(&mut self, document: &Document) -> Result<Arc<TableIndex>, NotATable> {
+    pub fn follow(&mut self, document: &Document) -> Result<Arc<TableIndex>, NotATable> {
         let followed = match self.index.take() {
             Some(mut index) => {
                 // Copied only while a reading of an older version is in use.

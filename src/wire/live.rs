@@ -3,4 +3,4 @@
 pub mod change;
 mod wanted;
 
-pub use wanted::{Old, Wanted};
+pub use wanted::Wanted;
