@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { Client, v2 } from "./client.mjs"
-import { accepted, LiveClient, rejected, twoFollow } from "./live.mjs"
+import { accepted, changeId, LiveClient, rejected, twoFollow } from "./live.mjs"
 import { startServer } from "./server.mjs"
 import { AMOUNT, ask, batch, COUNT, done, DONE, ITEM, makeTable, newRow, readTable, rowId, setCell } from "./tables.mjs"
 
@@ -144,7 +144,9 @@ test("a refused edit names the field, and nothing of it is written", async t => 
     ["update", { ...first, ...cell(AMOUNT, 1), at: "start" }, undefined, "/at"],
   ]
   for (const [type, fields, code = "refused", field] of refusals) {
-    const { code: said, field: where, message } = rejected(await anna.edit(table, type, fields))
+    const data = { changeId: changeId(), tableId: table, type, ...fields }
+    anna.sayAnything({ type: "record_change", data })
+    const { code: said, field: where, message } = rejected(await anna.answerTo(data.changeId))
     assert.deepEqual([said, where], [code, field], `${type} ${JSON.stringify(fields)}: ${message}`)
     assert.ok(message.length > 5)
   }
