@@ -5,7 +5,7 @@ import { mkdir, readFile, writeFile } from "node:fs/promises"
 import path from "node:path"
 
 /** The page is an example of how little a front end needs: so many bytes of script, as they are, before any compression. */
-export const MOST_BYTES = 15 * 1024
+export const MOST_BYTES = 15_000
 
 export async function writeLive(here, dist) {
   const { metafile } = await build({

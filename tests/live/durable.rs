@@ -3,7 +3,7 @@
 use roundtable::store::memory::MemoryEngine;
 use serde_json::json;
 
-use crate::guest::{Guest, set, start, table};
+use crate::guest::{Guest, LIMIT, set, start, table};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_shown_before_it_is_on_disk() {
@@ -22,7 +22,8 @@ async fn nothing_is_shown_before_it_is_on_disk() {
     let mut grace = Guest::come(&server, "grace").await;
     grace.say("record_change", change_now(change)).await;
     let engine_of = engine.clone();
-    tokio::task::spawn_blocking(move || engine_of.wait_for_held_sync()).await.unwrap();
+    let held = tokio::task::spawn_blocking(move || engine_of.wait_for_held_sync());
+    tokio::time::timeout(LIMIT, held).await.expect("the edit is on its way").unwrap();
     // Somebody comes while it waits for the disk: the snapshot has the change in it, and waits as well.
     let mut late = Guest::come(&server, "late").await;
     late.say("subscribe_to_table", json!({ "tableId": table.id })).await;

@@ -19,5 +19,5 @@ export const live = new LiveTable(
   location.origin.replace("http", "ws") + "/live",
   whoAmI(),
   asked.get("table") ?? (await welcome()),
-  asked.get("view") ?? undefined,
+  asked.get("view") || undefined,
 )

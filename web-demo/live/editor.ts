@@ -66,11 +66,11 @@ export function open(spot: Spot, fast: boolean): void {
   let field: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement
   if (kind.endsWith("select")) {
     const multiple = kind === "multiselect"
-    const choices = options.map(({ id, name }) => el("option", { value: id, selected: list(before).includes(id) }, name))
+    const onmousedown = multiple ? toggle : null
+    const choices = options.map(({ id, name }) => el("option", { value: id, selected: list(before).includes(id), onmousedown }, name))
     const select = (field = el("select", { ...props, multiple }, ...(multiple ? [] : [el("option")]), ...choices))
     read = () => (multiple ? [...select.selectedOptions].map(option => option.value).sort() : select.value || null)
-    if (multiple) select.onmousedown = toggle
-    else select.onchange = () => close(true, 0)
+    if (!multiple) select.onchange = () => close(true, 0)
   } else if (kind === "longtext") field = el("textarea", { ...props, value: text })
   // Whoever types a day writes it as the table does; who opens the cell gets the calendar.
   else field = el("input", { ...props, type: kind === "date" && !fast && text.length < 11 ? "date" : "text", value: text })

@@ -51,7 +51,8 @@ function spotAt(row: number, column: number): Spot | null {
 /** The cell that an element of the page belongs to. */
 export function spotOf(target: EventTarget | null): Spot | null {
   const cell = (target as Element).closest("td")
-  return cell && spotAt(Number(cell.closest("tr")!.ariaRowIndex) - 2, cell.cellIndex - 1)
+  // Before the rows there are the header and a gap.
+  return cell && spotAt((cell.parentElement as HTMLTableRowElement).rowIndex - 2 + view.offset, cell.cellIndex - 1)
 }
 
 /** All cells from one to the other, as far as their rows are at hand. */
@@ -94,12 +95,10 @@ export function move(rows: number, fields: number, extend = false): boolean {
     at = spot
     to = null
   }
-  if (spot) reveal(spot)
+  if (spot) cellOf(spot)?.scrollIntoView({ block: "nearest", inline: "nearest" })
   else scroller.scrollTop = row * ROW
   return true
 }
-
-export const reveal = (spot: Spot): void => cellOf(spot)?.scrollIntoView({ block: "nearest", inline: "nearest" })
 
 scroller.onscroll = () => {
   const first = Math.floor(scroller.scrollTop / ROW)
@@ -134,8 +133,8 @@ function drawHead(): void {
   columns = live.columns
   lines.clear()
   body.replaceChildren()
-  $("columns").replaceChildren(el("col"), ...columns.map(({ width = 150 }) => el("col", { width: `${width}` })))
-  $("head").replaceChildren(el("th"), ...columns.map(({ name, kind }) => el("th", { title: name, className: kind }, name)))
+  const head = ({ name, kind, width = 100 + 4 * name.length }: Column) => el("th", { className: kind, width: `${width}` }, name)
+  $("head").replaceChildren(el("th"), ...columns.map(head))
 }
 
 function drawLine(row: Row, index: number): HTMLElement {

@@ -101,7 +101,7 @@ export class LiveTable {
     try {
       this.#outbox.add(edit)
     } catch {
-      return this.told("This browser has no room for more edits.")
+      return this.told("There is no room for more edits.")
     }
     if (this.online && !this.#syncing) {
       this.#sent.add(edit.changeId)
@@ -116,7 +116,7 @@ export class LiveTable {
     this.#ask()
   }
 
-  follow(viewId: string | undefined): void {
+  follow(viewId?: string): void {
     this.viewId = viewId
     this.#wanted = 0
     this.#subscribe()
@@ -208,18 +208,22 @@ export class LiveTable {
     batch_changes: data => this.#step(data),
     missed_events: data => this.#step(data),
     connection_recovered: () => this.#ready(),
-    change_accepted: ({ changeId, merged }) => this.#answered(merged ? [] : [changeId], merged ? [changeId] : [], []),
-    change_rejected: refusal => this.#answered([], [], [refusal]),
+    change_accepted: ({ changeId, merged }) => this.#answered([changeId], merged),
+    change_rejected: refusal => this.#answered([], false, [refusal]),
     offline_sync_complete: ({ applied, merged, rejected }) => {
-      this.#answered(applied, merged, rejected)
+      this.#answered([...applied, ...merged], merged.length > 0, rejected)
       this.#syncing = false
       this.#sync()
     },
     heartbeat_ack: () => this.#outbox.meet([]),
-    error: ({ code, message }) => {
-      // The first is followed by a snapshot.
-      if (code !== "unknown-version") this.told(message)
-      if (!this.#version) this.title = message
+    error: ({ code, message, about = "" }) => {
+      // A snapshot follows by itself.
+      if (code === "unknown-version") return
+      if (code === "busy") return this.#lose()
+      this.told(message)
+      // The view is gone, or never was: the table without it.
+      if (this.viewId && code === "not-found") this.follow()
+      else if (/subscribe|recover/.test(about)) this.title = message
     },
   }
 
@@ -264,16 +268,16 @@ export class LiveTable {
     this.#send("sync_offline_changes", { changes })
   }
 
-  #answered(applied: string[], merged: string[], rejected: Refusal[]): void {
-    for (const id of [...applied, ...merged]) this.#outbox.accept(id)
-    if (merged.length > 0) this.told("Somebody else changed the same cell. Both edits are kept, one is shown.")
+  #answered(accepted: string[], wasMerged = false, rejected: Refusal[] = []): void {
+    for (const changeId of accepted) this.#outbox.accept(changeId)
+    if (wasMerged) this.told("Somebody else changed this cell as well: both edits are kept.")
     for (const { changeId, code, message } of rejected) {
       if (PASSING.test(code)) {
         setTimeout(() => this.#sent.delete(changeId) && this.#sync(), backoff(1))
         continue
       }
       this.#outbox.drop(changeId)
-      this.told(`Not saved, and set back: ${message}`)
+      this.told(`Not saved: ${message}`)
     }
   }
 

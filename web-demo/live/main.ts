@@ -4,24 +4,24 @@ import "./theme"
 import { live } from "./connection"
 import { $, el, paint, put } from "./dom"
 import { ARROWS, open, place, write } from "./editor"
-import { at, columnOf, draw, flash, move, reveal, select, spotOf, spotsFrom, table, to, valueOf, view, cellOf } from "./grid"
+import { at, columnOf, draw, flash, move, select, spotOf, spotsFrom, table, to, valueOf, view, cellOf } from "./grid"
 import { newRowId } from "./ids"
-import type { Change } from "./protocol"
+
+/** More at once are a paste, not something an eye could follow. */
+const MOST_FLASHES = 80
 
 // ---- drawing, once a frame
 
 let frame = 0
-let news: Change[] = []
 
 live.changed = () => (frame ||= requestAnimationFrame(drawAll))
-live.came = changes => (news = [...news, ...changes].slice(-100))
+live.came = changes => changes.slice(0, MOST_FLASHES).forEach(flash)
 
 function drawAll(): void {
   frame = 0
   draw()
   place()
   drawHeader()
-  news.splice(0).forEach(flash)
   live.show("cursor_position", { cursor: at })
   live.show("selection", { selection: at && to && { from: at, to } })
 }
@@ -41,17 +41,12 @@ function drawHeader(): void {
 function drawFaces(): void {
   const faces = [{ ...live.me, color: live.color }, ...live.users].map(({ userName, color }) => {
     const letters = userName.match(/(?<!\S)\S/gu) ?? []
-    const face = el("button", { className: "face", title: userName }, ...letters.slice(0, 2))
+    const face = el("span", { className: "face", title: userName }, ...letters.slice(0, 2))
     paint(face, color)
     return face
   })
-  // Cursors move many times a second; a face replaced between press and release would never be clicked.
+  // Cursors move many times a second, faces do not.
   if (el("p", {}, ...faces).innerHTML !== $("faces").innerHTML) $("faces").replaceChildren(...faces)
-}
-
-$("faces").onclick = ({ target }) => {
-  const user = live.users[[...$("faces").children].indexOf(target as Element) - 1]
-  if (user?.cursor) reveal(user.cursor)
 }
 
 live.told = text => {
@@ -92,16 +87,14 @@ table.onmousedown = table.onmousemove = ({ target, buttons, shiftKey, type }) =>
   live.changed()
 }
 
-table.onclick = ({ target }) => {
+/** A box and a step of a counter take one click, the rest of the table two. */
+table.onclick = table.ondblclick = ({ target, type }) => {
   const spot = spotOf(target)
   const { role, value } = target as HTMLButtonElement
-  if (spot && value) write(spot, Number(valueOf(spot)) + Number(value), valueOf(spot))
-  if (spot && role) open(spot, false)
-}
-
-table.ondblclick = ({ target }) => {
-  const spot = spotOf(target)
-  if (spot && columnOf(spot).kind !== "checkbox") open(spot, false)
+  const isSingle = type === "click"
+  if (!spot) return
+  if (value) isSingle && write(spot, Number(valueOf(spot)) + Number(value), valueOf(spot))
+  else if (isSingle === !!role) open(spot, false)
 }
 
 // ---- buttons
@@ -125,7 +118,4 @@ $("delete").onclick = () => {
 const views = $<HTMLSelectElement>("views")
 const answer = await fetch(`/v1/tables/${encodeURIComponent(live.tableId)}/views`)
 for (const { id, name } of (await answer.json()).views ?? []) views.append(el("option", { value: id, selected: id === live.viewId }, name))
-views.onchange = () => {
-  live.follow(views.value || undefined)
-  history.replaceState(null, "", `?table=${live.tableId}&view=${views.value}`)
-}
+views.onchange = () => (location.search = `table=${live.tableId}&view=${views.value}`)

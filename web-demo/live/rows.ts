@@ -42,11 +42,13 @@ function write(row: Row, changes: NonNullable<Change["changes"]>): Row {
 export function preview(held: Held, edits: readonly Edit[]): Held {
   for (const { type, recordId, changes, at } of edits) {
     const find = (id?: string) => held.rows.findIndex(row => row.id === id)
-    const isThere = find(recordId) >= 0
+    const isNew = type === "create"
+    const behind = find(at?.after)
     // A new row stands behind the one it was added to, or at the end.
-    const index = type === "create" ? (find(at?.after) + 1 ? held.offset + find(at?.after) + 1 : held.count) : undefined
-    const more = type === "create" ? 1 : type === "delete" ? -1 : 0
-    if (isThere === more < 1) held = apply(held, [{ type, recordId, changes, index }], held.count + more)
+    const index = isNew ? (behind < 0 ? held.count : held.offset + behind + 1) : undefined
+    // What the rows show already, or do not have, is not to be done.
+    if (isNew === find(recordId) < 0)
+      held = apply(held, [{ type, recordId, changes, index }], held.count + (isNew ? 1 : type === "delete" ? -1 : 0))
   }
   return held
 }

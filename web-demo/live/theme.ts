@@ -2,7 +2,9 @@
 
 const dark = matchMedia("(prefers-color-scheme: dark)")
 
-dark.onchange = () => {
+const follow = (): void => {
   document.documentElement.dataset.theme = localStorage["roundtable.theme"] ?? (dark.matches ? "dark" : "light")
 }
-dark.dispatchEvent(new Event("change"))
+
+dark.onchange = follow
+follow()
