@@ -221,6 +221,20 @@ test("a deleted table is over for those who follow it, and can be followed again
   await ben.agrees(server, his)
 })
 
+// A mark that was set while a subscription was being made once stayed set, and woke nobody any more.
+test("who subscribes while somebody edits hears all that follows", async t => {
+  const table = await makeTable(server, 50)
+  const watchers = []
+  for (let round = 0; round < 40; round++) {
+    const anna = await LiveClient.join(t, server, `watcher-${round}`)
+    const edit = setCell(server, table, rowId(round), AMOUNT, -round)
+    watchers.push([anna, await anna.follow(table)])
+    await edit
+  }
+  await setCell(server, table, rowId(49), AMOUNT, -49)
+  for (const [anna, model] of watchers) await anna.agrees(server, model)
+})
+
 test("who unsubscribes hears nothing more of a table, and one connection follows many", async t => {
   const tables = await Promise.all([makeTable(server), makeTable(server), makeTable(server)])
   const anna = await LiveClient.join(t, server, "anna")
