@@ -173,3 +173,152 @@ impl Room {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use automerge::transaction::{Transactable, Transaction};
+    use automerge::{AutomergeError, ObjId, ObjType, ROOT};
+    use serde_json::json;
+
+    use super::*;
+
+    /// Rows of one number, and what is kept of views of them.
+    struct Table {
+        document: Automerge,
+        rows: Vec<ObjId>,
+        kept: KeptViews,
+    }
+
+    impl Table {
+        fn of(rows: usize) -> Self {
+            let mut document = Automerge::new();
+            let made = document.transact::<_, _, AutomergeError>(|tx| {
+                tx.put(ROOT, "type", "table")?;
+                tx.put(ROOT, "schemaVersion", 1)?;
+                let columns = tx.put_object(ROOT, "columns", ObjType::Map)?;
+                let column = tx.put_object(&columns, "cNumber", ObjType::Map)?;
+                tx.put(&column, "kind", "number")?;
+                let blocks = tx.put_object(ROOT, "blocks", ObjType::Map)?;
+                let block = tx.put_object(&blocks, "b", ObjType::Map)?;
+                let row = |number: usize| {
+                    let row = tx.put_object(&block, format!("b.{number}"), ObjType::Map)?;
+                    tx.put(&row, "cNumber", number as i64)?;
+                    Ok(row)
+                };
+                (0..rows).map(row).collect()
+            });
+            Self {
+                rows: made.unwrap().result,
+                document,
+                kept: KeptViews::default(),
+            }
+        }
+
+        fn edit(&mut self, edit: impl FnOnce(&mut Transaction<'_>, &[ObjId]) -> Result<(), AutomergeError>) {
+            let rows = &self.rows;
+            self.document.transact(|tx| edit(tx, rows)).unwrap();
+        }
+
+        fn write(&mut self, row: usize, number: i64) {
+            self.edit(|tx, rows| tx.put(&rows[row], "cNumber", number));
+        }
+
+        fn build(&mut self, view: &View) {
+            let index = TableIndex::build(&self.document).unwrap();
+            self.kept.keep(Arc::new(ViewRows::build(&self.document, &index, view)));
+        }
+
+        /// The rows of a view by number, if they are at hand.
+        fn shown(&mut self, view: &View) -> Option<Vec<String>> {
+            let index = TableIndex::build(&self.document).unwrap();
+            let rows = self.kept.rows(&self.document, &index, view)?;
+            assert_eq!(rows.heads(), self.document.get_heads());
+            Some(rows.rows(0..9).map(|row| row.id.as_str()[2..].to_owned()).collect())
+        }
+    }
+
+    /// The rows above a number, the largest first.
+    fn above(number: i64) -> View {
+        let filter = json!([{ "column": "cNumber", "op": "greater", "value": number }]);
+        let sort = json!([{ "column": "cNumber", "descending": true }]);
+        View::from_json(&json!({ "name": "", "filter": filter, "sort": sort })).unwrap()
+    }
+
+    #[test]
+    fn what_has_changed_a_little_follows() {
+        let mut table = Table::of(5);
+        let (view, other) = (above(1), above(2));
+        assert_eq!(table.shown(&view), None);
+        table.build(&view);
+        table.build(&other);
+        assert_eq!(table.shown(&view).unwrap(), ["4", "3", "2"]);
+        table.write(0, 9);
+        table.write(3, 0);
+        assert_eq!(table.shown(&view).unwrap(), ["0", "4", "2"]);
+        assert_eq!(table.shown(&other).unwrap(), ["0", "4"]);
+        let column = |tx: &Transaction<'_>| {
+            let (_, columns) = tx.get(ROOT, "columns")?.expect("columns");
+            Ok::<_, AutomergeError>(tx.get(&columns, "cNumber")?.expect("a column").1)
+        };
+        table.edit(|tx, _| tx.put(column(tx)?, "name", "Amount"));
+        assert_eq!(table.shown(&view).unwrap(), ["0", "4", "2"]);
+        table.edit(|tx, _| tx.put(column(tx)?, "kind", "counter"));
+        assert_eq!(table.shown(&view), None, "another kind is another order");
+    }
+
+    #[test]
+    fn what_is_far_behind_is_built_anew() {
+        let mut table = Table::of(MANY_ROWS + 1);
+        let view = above(-1);
+        let mut changed = |change: &dyn Fn(&mut Table)| {
+            table.build(&view);
+            change(&mut table);
+            let is_at_hand = table.shown(&view).is_some();
+            assert!(
+                is_at_hand || table.kept.rows.is_empty(),
+                "it makes room for what is built"
+            );
+            is_at_hand
+        };
+        let changes = |count: usize| move |table: &mut Table| (0..count).for_each(|n| table.write(n % 7, n as i64));
+        assert!(changed(&changes(MANY_CHANGES)));
+        assert!(!changed(&changes(MANY_CHANGES + 1)));
+        let operations = |count: u64| {
+            move |table: &mut Table| {
+                table.edit(|tx, rows| (0..count).try_for_each(|n| tx.put(&rows[n as usize % 7], "cNumber", n)));
+            }
+        };
+        assert!(changed(&operations(MANY_OPERATIONS)));
+        assert!(!changed(&operations(MANY_OPERATIONS + 1)));
+        let rows = |count: usize| {
+            move |table: &mut Table| {
+                let number = -(count as i64);
+                table.edit(|tx, rows| rows[..count].iter().try_for_each(|row| tx.put(row, "cNumber", number)));
+            }
+        };
+        assert!(changed(&rows(MANY_ROWS)));
+        assert!(!changed(&rows(MANY_ROWS + 1)));
+    }
+
+    #[test]
+    fn rows_of_a_version_that_was_taken_back_are_not_at_hand() {
+        let (mut table, view) = (Table::of(3), above(0));
+        let durable = table.document.clone();
+        table.write(0, 7);
+        table.build(&view);
+        table.document = durable;
+        assert_eq!(table.shown(&view), None);
+    }
+
+    #[test]
+    fn the_view_that_nobody_has_asked_for_longest_makes_room() {
+        let mut table = Table::of(3);
+        (0..VIEWS as i64).for_each(|number| table.build(&above(number)));
+        assert!(table.shown(&above(0)).is_some());
+        table.build(&above(100));
+        table.build(&above(100));
+        assert_eq!(table.kept.rows.len(), VIEWS);
+        assert_eq!(table.shown(&above(1)), None);
+        assert!([0, 2, 100].iter().all(|number| table.shown(&above(*number)).is_some()));
+    }
+}
