@@ -118,11 +118,16 @@ impl Room {
                 let reached = self.reached();
                 let pane = Pane::new(key, reached.position);
                 slot.panes.open(pane.clone(), reached);
-                self.live.open().push(pane.clone());
                 pane
             }
         };
         pane.receive(mark.clone());
+        // Also if it was there: its last receiver may just have left it, and taken it off this list.
+        let mut open = self.live.open();
+        if !open.iter().any(|known| Arc::ptr_eq(known, &pane)) {
+            open.push(pane.clone());
+        }
+        drop(open);
         let room = self.clone();
         Ok(Following { room, pane, mark })
     }
