@@ -12,6 +12,14 @@ mod batch;
 mod conflicts;
 #[path = "table_model/edits.rs"]
 mod edits;
+#[path = "table_model/feed.rs"]
+mod feed;
+#[path = "table_model/feed_client.rs"]
+mod feed_client;
+#[path = "table_model/feed_people.rs"]
+mod feed_people;
+#[path = "table_model/feed_stories.rs"]
+mod feed_stories;
 #[path = "table_model/history.rs"]
 mod history;
 #[path = "table_model/index.rs"]

@@ -10,8 +10,8 @@ mod told;
 mod wanted;
 
 pub use request::{
-    Authenticate, Heartbeat, NotARequest, Recover, Request, ShowCursor, ShowSelection, ShowTyping, Subscribe, TableName,
-    UserClaim, WindowClaim,
+    Authenticate, Heartbeat, NotARequest, Recover, Request, ShowCursor, ShowSelection, ShowTyping, Subscribe,
+    TableName, UserClaim, WindowClaim,
 };
 pub use told::{
     Accepted, Cell, Changes, ErrorTold, OfflineDone, RecordChanged, Recovered, Rejected, Snapshot, Told, Welcome,

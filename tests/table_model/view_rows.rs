@@ -273,20 +273,31 @@ fn change_column(tx: &mut Transaction<'_>, rng: &mut SmallRng) -> Result<(), Aut
         );
     };
     match rng.random_range(0..10) {
-        0..3 => tx.put(&column, "name", "Renamed"),
-        3 => tx.put(&column, "width", 120),
-        4..6 => tx.put(&column, "order", order(rng)),
-        6 => tx.put(&column, "kind", *KINDS.choose(rng).unwrap()),
-        7 => put(tx, &column, "deleted", &json!({ "at": 1 })),
-        8 if tx.get(&column, "deleted")?.is_some() => tx.delete(&column, "deleted"),
-        9 if rng.random_bool(0.2) => tx.delete(&columns, name.as_str()),
-        _ => match tx.get(&column, "options")? {
-            Some((_, options)) => match tx.get(&options, *OPTIONS.choose(rng).unwrap())? {
-                Some((_, option)) if rng.random_bool(0.5) => tx.put(&option, "order", order(rng)),
-                Some((_, option)) => tx.put(&option, "name", "Other"),
-                None => Ok(()),
-            },
-            None => Ok(()),
-        },
+        0..2 => tx.put(&column, "name", "Renamed"),
+        2 => tx.put(&column, "width", 120),
+        3..5 => tx.put(&column, "order", order(rng)),
+        5 => tx.put(&column, "kind", *KINDS.choose(rng).unwrap()),
+        6 => put(tx, &column, "deleted", &json!({ "at": 1 })),
+        7 if tx.get(&column, "deleted")?.is_some() => tx.delete(&column, "deleted"),
+        8 if rng.random_bool(0.2) => tx.delete(&columns, name.as_str()),
+        _ => change_option(tx, rng, &columns),
+    }
+}
+
+/// Options of a select column change their order, their names, and come and go.
+fn change_option(tx: &mut Transaction<'_>, rng: &mut SmallRng, columns: &ObjId) -> Result<(), AutomergeError> {
+    let name = *["c4", "c5"].choose(rng).unwrap();
+    let Some((_, column)) = tx.get(columns, name)? else {
+        return Ok(());
+    };
+    let Some((_, options)) = tx.get(&column, "options")? else {
+        return put(tx, &column, "options", &json!({ "oA": { "name": "A", "order": "a0" } }));
+    };
+    let id = *OPTIONS.choose(rng).unwrap();
+    match tx.get(&options, id)? {
+        None => put(tx, &options, id, &json!({ "name": id, "order": order(rng) })),
+        Some(_) if rng.random_bool(0.1) => tx.delete(&options, id),
+        Some((_, option)) if rng.random_bool(0.8) => tx.put(&option, "order", order(rng)),
+        Some((_, option)) => tx.put(&option, "name", "Other"),
     }
 }

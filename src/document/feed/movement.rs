@@ -86,28 +86,50 @@ impl Movement {
                 (true, true) => Fate::Moved,
             });
         }
-        // In the order in which they stood, those that have passed none of the others.
-        let between_the_same = stood.into_iter().filter_map(|at| {
-            let position = movers[at].now?;
-            let others = position - now.partition_point(|other| *other < position);
-            (fates[at] == Fate::Moved && then[at]?.0 == others).then_some((at, position))
-        });
-        let between_the_same: Vec<(usize, usize)> = between_the_same.collect();
-        for at in ascending(&between_the_same) {
-            fates[at] = Fate::Stays;
-        }
-        Self {
+        let mut movement = Self {
             fates,
             shown_then: numbers(&window, &positions, others),
             shown_now: numbers(&window, &now, others),
             now,
+        };
+        movement.let_stay(
+            stood
+                .into_iter()
+                .filter_map(|at| Some((at, then[at]?.0, movers[at].now?))),
+        );
+        movement
+    }
+
+    /// Of the movers that were shown and are, given in the order in which they stood with the number of others before them
+    /// and their positions now: those stay that have passed none of the others that stay, and as many as have not passed
+    /// each other.
+    fn let_stay(&mut self, stood: impl Iterator<Item = (usize, usize, usize)>) {
+        let staying = self.stay();
+        let before = |others: usize| others.clamp(staying.start, staying.end);
+        let between_the_same = stood.filter(|(at, then, position)| {
+            let now = self.others_before(*position);
+            self.fates[*at] == Fate::Moved && before(*then) == before(now)
+        });
+        let between_the_same: Vec<(usize, usize)> = between_the_same.map(|(at, _, position)| (at, position)).collect();
+        for at in ascending(&between_the_same) {
+            self.fates[at] = Fate::Stays;
         }
+    }
+
+    /// How many others stand before a position.
+    fn others_before(&self, position: usize) -> usize {
+        position - self.now.partition_point(|mover| *mover < position)
+    }
+
+    /// The numbers of the others that were shown and are.
+    fn stay(&self) -> Range<usize> {
+        let start = self.shown_then.start.max(self.shown_now.start);
+        start..self.shown_then.end.min(self.shown_now.end).max(start)
     }
 
     /// Whether one of the others, at this position, was shown and is.
     pub fn stays(&self, position: usize) -> bool {
-        let number = position - self.now.partition_point(|mover| *mover < position);
-        self.shown_then.contains(&number) && self.shown_now.contains(&number)
+        self.stay().contains(&self.others_before(position))
     }
 
     /// The others that were shown and are not, by their present positions.
@@ -122,8 +144,7 @@ impl Movement {
 
     /// The others that were shown and are, by their present positions, ascending.
     pub fn staying(&self) -> impl Iterator<Item = usize> {
-        let start = self.shown_then.start.max(self.shown_now.start);
-        self.positions(start..self.shown_then.end.min(self.shown_now.end))
+        self.positions(self.stay())
     }
 
     /// Where the others of these numbers stand.
@@ -183,4 +204,140 @@ fn ascending(things: &[(usize, usize)]) -> Vec<usize> {
     std::iter::successors(last, |at| before[*at])
         .map(|at| things[at].0)
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use automerge::ReadDoc;
+    use rand::rngs::SmallRng;
+    use rand::{Rng, SeedableRng};
+
+    use super::*;
+    use crate::document::table::ColumnId;
+
+    /// Rows with their keys, in order.
+    struct Numbers(Vec<(usize, RowId)>);
+
+    impl List for Numbers {
+        type Key = (usize, RowId);
+
+        fn len(&self) -> usize {
+            self.0.len()
+        }
+
+        fn row(&self, _: usize) -> &Arc<RowEntry> {
+            unreachable!("movements are found by positions alone")
+        }
+
+        fn position(&self, row: &RowId) -> Option<usize> {
+            self.0.iter().position(|(_, id)| id == row)
+        }
+
+        fn key(&self, _: &impl ReadDoc, _: &Arc<RowEntry>) -> Option<Self::Key> {
+            None
+        }
+
+        fn before(&self, key: &Self::Key) -> usize {
+            self.0.partition_point(|row| row < key)
+        }
+
+        fn has(&self, at: usize, key: &Self::Key) -> bool {
+            self.0[at] == *key
+        }
+
+        fn decides(&self, _: &ColumnId) -> bool {
+            false
+        }
+    }
+
+    fn id(number: usize) -> RowId {
+        RowId::parse(&format!("b.{number}")).unwrap()
+    }
+
+    fn shown(list: &Numbers, window: Window) -> Vec<RowId> {
+        let rows = list.0.iter().skip(window.offset).take(window.limit);
+        rows.map(|(_, id)| id.clone()).collect()
+    }
+
+    /// The window as it was, with those taken out that are gone and those put in that came, is the window as it is; and
+    /// those that stay are as many as can stay.
+    #[test]
+    fn a_window_becomes_the_other_by_what_is_gone_and_came() {
+        for seed in 0..2_000 {
+            let mut rng = SmallRng::seed_from_u64(seed);
+            let rows = rng.random_range(0..14);
+            let keys = |rng: &mut SmallRng| rng.random_bool(0.8).then(|| rng.random_range(0..20));
+            let old: Vec<Option<usize>> = (0..rows).map(|_| keys(&mut rng)).collect();
+            let new = old.iter().map(|old| match rng.random_bool(0.4) {
+                true => keys(&mut rng),
+                false => *old,
+            });
+            let new: Vec<Option<usize>> = new.collect();
+            let list = |keys: &[Option<usize>]| {
+                let rows = keys.iter().enumerate();
+                let mut rows: Vec<_> = rows.filter_map(|(at, key)| Some(((*key)?, id(at)))).collect();
+                rows.sort();
+                Numbers(rows)
+            };
+            let (then, now) = (list(&old), list(&new));
+            let movers = (0..rows).filter(|at| old[*at] != new[*at]).map(|at| Mover {
+                row: id(at),
+                was: None,
+                then: old[at].map(|key| (key, id(at))),
+                now: now.position(&id(at)),
+            });
+            let movers: Vec<_> = movers.collect();
+            let window = Window {
+                offset: rng.random_range(0..6),
+                limit: rng.random_range(0..8),
+            };
+            let movement = Movement::new(&now, &movers, Some(window));
+
+            let of = |wanted: [Fate; 2]| {
+                let movers = movers.iter().zip(&movement.fates);
+                movers
+                    .filter(move |(_, fate)| wanted.contains(fate))
+                    .map(|(mover, _)| mover)
+            };
+            let mut held = shown(&then, window);
+            if held == shown(&now, window) {
+                let seen = movement
+                    .fates
+                    .iter()
+                    .filter(|fate| !matches!(fate, Fate::Unseen | Fate::Stays));
+                assert_eq!(seen.count(), 0, "seed {seed}: nothing differs");
+            }
+            let gone = of([Fate::Gone, Fate::Moved]).map(|mover| mover.row.clone());
+            for row in gone.chain(movement.left().map(|at| now.0[at].1.clone())) {
+                let at = held.iter().position(|held| *held == row);
+                held.remove(at.unwrap_or_else(|| panic!("seed {seed}: {row} is gone but was not shown")));
+            }
+            for at in 0..now.len() {
+                let (_, row) = &now.0[at];
+                let is_mover = movers.iter().any(|mover| mover.row == *row);
+                let stays = held.contains(row);
+                if !is_mover {
+                    assert_eq!(movement.stays(at), stays, "seed {seed}: {row}");
+                    assert_eq!(movement.staying().any(|other| other == at), stays, "seed {seed}: {row}");
+                }
+            }
+            let came = of([Fate::Came, Fate::Moved]).filter_map(|mover| mover.now);
+            let mut came: Vec<usize> = came.chain(movement.entered()).collect();
+            came.sort_unstable();
+            for at in came {
+                held.insert(at - window.offset, now.0[at].1.clone());
+            }
+            assert_eq!(held, shown(&now, window), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn of_rows_that_change_places_the_longest_run_stays() {
+        let now = [4, 0, 1, 2, 3].into_iter().enumerate();
+        let things: Vec<(usize, usize)> = now.collect();
+        let mut stay = ascending(&things);
+        stay.sort_unstable();
+        assert_eq!(stay, [1, 2, 3, 4]);
+        assert!(ascending(&[]).is_empty());
+    }
 }

@@ -126,11 +126,10 @@ impl ViewRows {
     #[must_use]
     pub fn follow_columns(&mut self, columns: &[Column]) -> bool {
         let prepared = Prepared::new(&self.view, columns);
-        let options =
-            |column: &Column| -> Vec<String> { column.options.iter().map(|option| option.id.clone()).collect() };
+        let same_options = |a: &Column, b: &Column| a.options.iter().map(|o| &o.id).eq(b.options.iter().map(|o| &o.id));
         let same = |known: &Column| {
             let now = columns.iter().find(|column| column.id == known.id);
-            now.is_some_and(|now| now.deleted.is_none() && now.kind == known.kind && options(now) == options(known))
+            now.is_some_and(|now| now.deleted.is_none() && now.kind == known.kind && same_options(now, known))
         };
         let keeps = prepared.filter == self.prepared.filter
             && prepared.keys() == self.prepared.keys()

@@ -234,7 +234,7 @@ impl Room {
             version: &version,
         };
         if pane.key.window.is_some() {
-            pane.set_rows(Some(Arc::new(rows_shown(&scope, table.index))));
+            pane.show(rows_shown(&scope, table.index));
         }
         Brought {
             what: What::Snapshot {
@@ -254,7 +254,7 @@ impl Room {
             return None;
         };
         if pane.key.window.is_some() {
-            pane.set_rows(Some(Arc::new(rows_shown(&scope, table.index))));
+            pane.show(rows_shown(&scope, table.index));
         }
         let (from, version) = (version::of(since), version::of(&table.reached.heads));
         let telling = Telling {

@@ -2,31 +2,42 @@
 //!
 //! - [`pane`]: what all who follow the same thing share; [`panes`]: bringing them to the present version;
 //! - [`edits`], [`wish`]: what they ask for becomes changes of the table;
+//! - [`people`], [`board`]: who is there, on one roster with the sync door, and what the others are told of it;
 //! - [`catching_up`]: what one who comes or comes back is shown; [`telling`], [`trail`]: how it is found out and said.
 //!
 //! There is no task of a room: the flush of a change sets off one job, which makes what everybody is told and marks them.
 
+pub mod board;
 mod catching_up;
 pub mod edits;
 pub mod pane;
 pub(super) mod panes;
+pub mod people;
+#[cfg(test)]
+mod stories;
 mod telling;
+mod ticking;
 mod trail;
 mod wish;
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Instant;
 
 use automerge::ActorId;
 use tokio::runtime::Handle;
 
+pub use board::{Board, Frames, Told, Window};
+pub(super) use board::{Ended, Shown};
 pub use catching_up::{Brought, NotShown, What};
 use pane::{Pane, PaneKey};
+pub(super) use people::Lives;
+pub use people::{Leaving, LiveUser, Showing};
 use trail::Trails;
 pub use wish::{Accepted, NotTaken, Why, Wish};
 
 use super::inbox::Mark;
+use super::notes::Deletion;
 use super::room::Room;
 use super::sleep::Waking;
 
@@ -42,6 +53,8 @@ pub(super) struct LiveRoom {
     /// The panes that somebody follows. A leaf.
     open: Mutex<Vec<Arc<Pane>>>,
     stepping: AtomicU8,
+    /// Whether somebody waits for the next tick of presence.
+    ticking: AtomicBool,
     /// Where the job runs; known once somebody follows.
     runtime: OnceLock<Handle>,
     trails: Trails,
@@ -114,11 +127,6 @@ impl Room {
         Ok(Following { room, pane, mark })
     }
 
-    /// Marks everybody who follows the table: there is something new of who is there.
-    pub fn mark_followers(&self) {
-        self.live.open().iter().for_each(|pane| pane.mark_all());
-    }
-
     /// Something became durable, or was rolled back: sets off the job that tells those who follow.
     pub(super) fn poke_panes(self: &Arc<Self>) {
         let Some(runtime) = self.live.runtime.get() else { return };
@@ -144,7 +152,11 @@ impl Room {
             }
             self.advance_panes(&mut self.slot());
             let (durable, epoch) = (self.durable(), self.epoch());
-            open.iter().for_each(|pane| pane.announce(durable, epoch));
+            match self.deletion() {
+                // There is nothing to follow any more; they find that out when they look.
+                Deletion::Deleted(_) => open.iter().for_each(|pane| pane.mark_all()),
+                _ => open.iter().for_each(|pane| pane.announce(durable, epoch)),
+            }
             if !self.is_awake()
                 && open.iter().any(|pane| pane.is_behind(durable))
                 && self.begin_wake(now) == Waking::Begun

@@ -8,11 +8,13 @@
 //! - A receiver's position is where a step ends, or within one that says nothing.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
 use tokio::sync::Semaphore;
 
+use super::board::Window as Shown;
 use super::catching_up::Remembered;
 use crate::document::feed::Window;
 use crate::document::table::{RowId, ViewId};
@@ -26,6 +28,9 @@ const STEP_BYTES: usize = 4 << 20;
 
 /// A receiver with more frames than this before it is told the difference in one instead.
 const FRAMES_ONE_BY_ONE: usize = 8;
+
+/// Windows are told apart by numbers, for those who look at what goes on in them.
+static NEXT_WINDOW: AtomicU64 = AtomicU64::new(1);
 
 /// What is followed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -103,7 +108,7 @@ struct Ring {
     /// The position of the newest step, or where the pane began.
     newest: u64,
     /// The rows of a window; its receivers see the cursors in these alone.
-    rows: Option<Arc<HashSet<RowId>>>,
+    shown: Option<Shown>,
 }
 
 impl Pane {
@@ -143,12 +148,26 @@ impl Pane {
     }
 
     /// The rows of a window, as far as they were looked at; none for a whole table.
-    pub fn rows(&self) -> Option<Arc<HashSet<RowId>>> {
-        self.ring().rows.clone()
+    pub fn shown(&self) -> Option<Shown> {
+        self.ring().shown.clone()
     }
 
-    pub(super) fn set_rows(&self, rows: Option<Arc<HashSet<RowId>>>) {
-        self.ring().rows = rows;
+    pub(super) fn show(&self, rows: HashSet<RowId>) {
+        let mut ring = self.ring();
+        match &mut ring.shown {
+            Some(shown) if *shown.rows == rows => {}
+            Some(shown) => {
+                shown.rows = Arc::new(rows);
+                shown.generation += 1;
+            }
+            none => {
+                *none = Some(Shown {
+                    id: NEXT_WINDOW.fetch_add(1, Ordering::Relaxed),
+                    generation: 0,
+                    rows: Arc::new(rows),
+                });
+            }
+        }
     }
 
     pub(super) fn step(&self, from: u64, reached: Reached, text: Option<String>) {

@@ -160,8 +160,8 @@ impl Room {
         match feed::difference(document, index, &scope, &from.heads, &trail.footprint) {
             Step::Anew => pane.anew(from.position, now.clone()),
             Step::Differs(difference) => {
-                if pane.key.window.is_some() && (pane.rows().is_none() || !difference.rows.is_empty()) {
-                    pane.set_rows(Some(Arc::new(rows_shown(&scope, index))));
+                if pane.key.window.is_some() && (pane.shown().is_none() || !difference.rows.is_empty()) {
+                    pane.show(rows_shown(&scope, index));
                 }
                 let version = version::of(&now.heads);
                 let telling = Telling {

@@ -147,7 +147,8 @@ impl LiveDoor {
     pub fn job(&mut self, job: impl Future<Output = Done> + Send + 'static) {
         // A task of its own: it goes on to its end even if the connection does not, and a panic in it is seen.
         let task = tokio::spawn(job);
-        self.jobs.push(Box::pin(async move { task.await.unwrap_or(Done::Panicked) }));
+        self.jobs
+            .push(Box::pin(async move { task.await.unwrap_or(Done::Panicked) }));
     }
 
     pub fn enqueue(&mut self, key: u32) {
@@ -171,7 +172,7 @@ impl LiveDoor {
             code,
             message: why.into(),
             field: None,
-            about: Some(about),
+            about: Some(about.to_owned()),
             table_id: table.map(|table| table.chars().take(256).collect()),
         };
         self.tell("error", &error);

@@ -123,7 +123,10 @@ impl LiveDoor {
                 match server.grant(&table, editor, wishes).await {
                     Ok(granted) => made.push(granted),
                     Err(problem) => {
-                        rejected.extend(ids.into_iter().map(|id| self::rejected(id, Some(table.clone()), &problem)));
+                        rejected.extend(
+                            ids.into_iter()
+                                .map(|id| self::rejected(id, Some(table.clone()), &problem)),
+                        );
                     }
                 }
             }
@@ -137,7 +140,10 @@ impl LiveDoor {
         Editor {
             stamp: Stamp {
                 at: writer.author.time as i64,
-                by: self.session.as_ref().map_or_else(String::new, |session| session.name.clone()),
+                by: self
+                    .session
+                    .as_ref()
+                    .map_or_else(String::new, |session| session.name.clone()),
             },
             shown: subscription.map(|subscription| subscription.reached.heads.clone()),
             writer,
@@ -183,7 +189,8 @@ impl Server {
         let ids = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
         let cells: usize = wishes.iter().map(|wish| wish.ask().cells()).sum();
         let changes = wishes.len().max(1);
-        let bytes = EDIT_BYTES + 2 * self.config.live.message_bytes.min(cells * 1024 + (64 << 10)) + changes * MAX_ANSWER;
+        let bytes =
+            EDIT_BYTES + 2 * self.config.live.message_bytes.min(cells * 1024 + (64 << 10)) + changes * MAX_ANSWER;
         let wishes = Arc::new(wishes);
         let editor = Arc::new(editor);
         for _ in 0..TRIES {
@@ -319,7 +326,13 @@ fn bad_key(change: String, table: Option<String>, bad: &BadKey) -> Rejected {
 }
 
 fn rejected(change: String, table: Option<String>, problem: &Problem) -> Rejected {
-    rejection(change, table, problem.code.name(), problem.detail.clone(), problem.field.clone())
+    rejection(
+        change,
+        table,
+        problem.code.name(),
+        problem.detail.clone(),
+        problem.field.clone(),
+    )
 }
 
 fn rejection(

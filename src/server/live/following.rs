@@ -1,5 +1,6 @@
 //! Subscriptions: following a table or a view of it, whole or a window, from a snapshot or from a version that the client has.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -13,9 +14,9 @@ use crate::document::table::ViewId;
 use crate::id::DocumentId;
 use crate::room::inbox::Mark;
 use crate::room::live::pane::{Gone, Pane, PaneKey, Pulled, Reached};
-use crate::room::live::{Brought, Following, NotShown, What};
+use crate::room::live::{Brought, Following, NotShown, Told, What};
 use crate::room::{Deletion, Room};
-use crate::wire::live::{ErrorTold, Recover, Recovered, Snapshot, Subscribe, WindowClaim, text};
+use crate::wire::live::{ErrorTold, Recover, Recovered, Snapshot, Subscribe, WindowClaim};
 use crate::wire::version;
 
 /// One table that the connection follows.
@@ -23,8 +24,9 @@ pub(super) struct Subscription {
     pub table: DocumentId,
     pub following: Following,
     pub reached: Reached,
-    /// How far it has been told of who is there.
-    pub seen: u64,
+    /// How far it has been told of who is there, and what of it is yet to be sent.
+    pub seen: Told,
+    pub told: VecDeque<Utf8Bytes>,
     /// Whether it is in the list of those who may have something to write.
     pub queued: bool,
     /// It fell behind: what it missed is being found out.
@@ -153,6 +155,7 @@ impl LiveDoor {
             following,
             reached: followed.brought.reached,
             seen,
+            told: VecDeque::new(),
             queued: false,
             catching_up: false,
             parked: None,
@@ -244,7 +247,7 @@ impl LiveDoor {
         match subscription.following.pane.pull(&subscription.reached, durable) {
             Pulled::Frames(frames, reached) => {
                 subscription.reached = reached;
-                frames.into_iter().for_each(|frame| self.say(frame));
+                subscription.told.extend(frames);
                 self.presence_frame(key)
             }
             Pulled::Nothing => self.presence_frame(key),
@@ -269,7 +272,11 @@ impl LiveDoor {
             return;
         };
         subscription.catching_up = true;
-        let (server, room, pane) = (self.server.clone(), subscription.following.room.clone(), subscription.following.pane.clone());
+        let (server, room, pane) = (
+            self.server.clone(),
+            subscription.following.room.clone(),
+            subscription.following.pane.clone(),
+        );
         let since = (!anew).then(|| subscription.reached.heads.to_vec());
         self.server.metrics.live_catch_ups.inc();
         self.job(async move {
@@ -304,13 +311,17 @@ impl LiveDoor {
             return;
         };
         subscription.reached = brought.reached.clone();
-        let (table, room) = (subscription.table.clone(), subscription.following.room.clone());
+        let table = subscription.table.clone();
         match &brought.what {
             What::Snapshot { .. } => {
-                let users = self.users(key, &room);
+                let users = self.users(key);
                 self.tell_brought(&table, &brought, &users, false);
             }
-            What::Missed { text: frame, is_news: true, .. } => self.say(frame.clone()),
+            What::Missed {
+                text: frame,
+                is_news: true,
+                ..
+            } => self.say(frame.clone()),
             What::Missed { .. } => {}
         }
         self.enqueue(key);
@@ -366,12 +377,7 @@ fn pane_of(asked: &Asked, most_rows: usize) -> Result<PaneKey, (&'static str, St
 }
 
 impl Server {
-    async fn follow(
-        self: &Arc<Self>,
-        asked: Asked,
-        key: PaneKey,
-        mark: Arc<Mark>,
-    ) -> Result<Followed, Problem> {
+    async fn follow(self: &Arc<Self>, asked: Asked, key: PaneKey, mark: Arc<Mark>) -> Result<Followed, Problem> {
         let id = self.table_id(&asked.address).await?;
         let since = asked.since.as_deref().map(version::heads);
         let mut unknown_version = since.as_ref().is_some_and(Option::is_none);

@@ -94,7 +94,10 @@ impl LiveDoor {
             && (avatar.len() > presence::MAX_AVATAR_BYTES || !is_picture(avatar))
         {
             let most = presence::MAX_AVATAR_BYTES;
-            return Err(("/user/avatarUrl", format!("an http or https address of at most {most} bytes is expected")));
+            return Err((
+                "/user/avatarUrl",
+                format!("an http or https address of at most {most} bytes is expected"),
+            ));
         }
         Ok(Session {
             peer: PeerId::of_live(user.as_str(), device.as_str()),
