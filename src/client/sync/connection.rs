@@ -18,7 +18,8 @@ use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite;
 
 use super::replica::{Outgoing, Replica};
-use super::{End, Socket};
+use super::End;
+use crate::client::Socket;
 use crate::id::{DocumentId, PeerId};
 use crate::wire::repo::Message;
 
