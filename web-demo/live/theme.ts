@@ -1,0 +1,8 @@
+// Light or dark, as the system prefers, or as the switch of the other page says.
+
+const dark = matchMedia("(prefers-color-scheme: dark)")
+
+dark.onchange = () => {
+  document.documentElement.dataset.theme = localStorage["roundtable.theme"] ?? (dark.matches ? "dark" : "light")
+}
+dark.dispatchEvent(new Event("change"))
