@@ -6,6 +6,7 @@
 mod support {
     pub mod latency;
     pub mod table;
+    pub mod time;
 }
 
 use std::time::Duration;
@@ -21,6 +22,7 @@ use roundtable::document::view::{View, ViewRows};
 use serde_json::json;
 use support::latency::Latencies;
 use support::table::Sample;
+use support::time::Started;
 
 const ROWS: usize = 10_000;
 const CHANGES: u64 = 50_000;
@@ -49,12 +51,10 @@ fn main() {
     imported(&mut sample);
 }
 
-/// The processor time of this thread: on a machine that others use as well, the time by the clock says little.
 fn timed<T>(make: impl FnOnce() -> T) -> (Duration, T) {
-    let now = || Duration::try_from(rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime)).expect("a time");
-    let start = now();
+    let start = Started::now();
     let made = make();
-    (now() - start, made)
+    (start.elapsed(), made)
 }
 
 fn ms(time: Duration) -> f64 {
