@@ -20,8 +20,8 @@ use super::{Skipped, View};
 use crate::document::sorted::{put_in, take_out};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
 
-/// One row that is asked for costs about as much as this many in one walk over all of them.
-const ROW_BY_ROW: usize = 8;
+/// One row that is asked for costs about as much as this many in one walk over all of them: 9 us against 2.7.
+const ROW_BY_ROW: usize = 4;
 
 /// The rows of a view on one version of a table.
 #[derive(Debug, Clone)]
