@@ -15,6 +15,8 @@ use roundtable::sync::gate::Offered;
 
 #[path = "room/deleted.rs"]
 mod deleted;
+#[path = "room/granted.rs"]
+mod granted;
 #[path = "room/once.rs"]
 mod once;
 

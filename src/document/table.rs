@@ -7,8 +7,9 @@
 //! - [`create`]: a table that is still empty;
 //! - [`read`]: a document read as a table, however a front end has written it;
 //! - [`index`]: where rows and columns stand, for one version of the document; [`cells`]: one row or cell of it;
+//! - [`rounds`]: changes of one author that come together, on the versions they belong to;
 //! - [`batch`]: edits of a table that is there; [`purge`]: what was deleted long ago goes for good;
-//! - [`touched`]: whether what an edit writes to has changed since its author looked;
+//! - [`touched`]: whether what an edit writes to has changed since its author looked; [`sight`]: what they had seen;
 //! - [`conflicts`]: what people did to the same thing at once;
 //! - [`value`] and [`number`]: what a cell holds by the kind of its column, and over JSON.
 
@@ -24,6 +25,8 @@ mod number;
 pub mod options;
 pub mod purge;
 pub mod read;
+pub mod rounds;
+pub mod sight;
 pub mod touched;
 pub mod value;
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, MutexGuard};
 use std::time::Instant;
 
 use automerge::transaction::Transaction;
-use automerge::{AutomergeError, ChangeHash};
+use automerge::{AutomergeError, Change, ChangeHash};
 use bytes::Bytes;
 
 use super::commit::Writer;
@@ -147,29 +147,36 @@ impl Room {
                 return Err(EditError::Failed(poisoned.why));
             }
         };
-        let mut changes = Vec::new();
-        if let Some(change) = change {
-            let bytes = Bytes::copy_from_slice(change.raw_bytes());
-            let heads: Heads = heads_with(&before, &change).into();
-            let number = self.log().append(Logged {
-                hash: change.hash(),
-                bytes: bytes.clone(),
-                heads,
-                from: writer.connection,
-                author: &writer.author,
-                key: None,
-            });
-            changes.push(StoredChange {
-                number,
-                hash: change.hash().0,
-                bytes,
-                author: writer.author.clone(),
-            });
-        }
+        let made = change.map(|change| self.log_made(&before, &change, writer, None));
         let heads = self.log().heads();
         let note = keyed.and_then(|keyed| self.note_key(keyed, answer(&value, &heads), writer.author.time));
-        self.queue(&mut slot, place, changes, note.into_iter().collect());
+        self.queue(&mut slot, place, made.into_iter().collect(), note.into_iter().collect());
         Ok(Once::Done(self.edited(value)))
+    }
+
+    /// Logs a change that was made on the document just now, which had these heads before. It is to be queued.
+    pub(super) fn log_made(
+        &self,
+        before: &[ChangeHash],
+        change: &Change,
+        writer: &Writer,
+        key: Option<Arc<str>>,
+    ) -> StoredChange {
+        let bytes = Bytes::copy_from_slice(change.raw_bytes());
+        let number = self.log().append(Logged {
+            hash: change.hash(),
+            bytes: bytes.clone(),
+            heads: heads_with(before, change).into(),
+            from: writer.connection,
+            author: &writer.author,
+            key,
+        });
+        StoredChange {
+            number,
+            hash: change.hash().0,
+            bytes,
+            author: writer.author.clone(),
+        }
     }
 
     /// Records what became of a request without an edit, under its key: that a long write has begun, goes on or has ended.

@@ -17,4 +17,4 @@ pub use told::{
     Accepted, Cell, Changes, ErrorTold, OfflineDone, RecordChanged, Recovered, Rejected, Snapshot, Told, Welcome,
     Window, text,
 };
-pub use wanted::{Old, Wanted};
+pub use wanted::Wanted;

@@ -5,6 +5,7 @@ import assert from "node:assert/strict"
 import { after, afterEach, before, test } from "node:test"
 import { accepted, changeId, LiveClient } from "./live.mjs"
 import { mutant, validMessages } from "./mutants.mjs"
+import { generator, seedOf } from "./random.mjs"
 import { ownServer, startServer } from "./server.mjs"
 import { AMOUNT, ask, ITEM, makeTable, rowId } from "./tables.mjs"
 
@@ -265,9 +266,8 @@ test("who does not read is told less, and holds up nobody", async t => {
 })
 
 test("mutants of valid messages", async t => {
-  const seed = Number(process.env.LIVE_FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const seed = seedOf(t, "LIVE_FUZZ_SEED")
   const rounds = Number(process.env.LIVE_FUZZ_ROUNDS ?? 1_500)
-  t.diagnostic(`LIVE_FUZZ_SEED=${seed}`)
   const random = generator(seed)
   const victim = await makeTable(server, 5)
   let client
@@ -290,14 +290,3 @@ test("mutants of valid messages", async t => {
   }
   assert.equal((await ask(server, "GET", `tables/${victim}`)).status, 200, `seed ${seed}`)
 })
-
-/** Numbers from 0 to below 1, the same for the same seed. */
-function generator(seed) {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}

@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
-import { Client, v2 } from "./client.mjs"
+import { v2 } from "./client.mjs"
 import { accepted, LiveClient } from "./live.mjs"
 import { ownServer, startServer } from "./server.mjs"
 import { AMOUNT, batch, COUNT, done, ITEM, makeTable, newRow, readTable, rowId, setCell } from "./tables.mjs"
@@ -53,6 +53,18 @@ test("nothing missed is nothing sent", async t => {
   assert.deepEqual([missedEventsCount, version, model.entries, sentFor(back).snapshots], [0, model.version, 0, 0])
 })
 
+/** Has a copy of a table edited, and brings in what came of it. Through the library's own way in, 20 times as fast. */
+async function merge(at, table, change) {
+  const address = new URL(`/v1/documents/${table}/bytes`, at.http)
+  const copy = v2.Automerge.getBackend(v2.Automerge.load(new Uint8Array(await (await fetch(address)).arrayBuffer())))
+  change(copy)
+  const headers = { "content-type": "application/vnd.automerge" }
+  const answer = await fetch(address, { method: "PUT", body: copy.save(), headers })
+  return (await answer.json()).changes
+}
+
+const pathOf = number => `/blocks/${rowId(number).split(".")[0]}/${rowId(number)}`
+
 test("after 10,000 changes: what differs, whatever lies between", async t => {
   const rows = 1_000
   const table = await makeTable(server, rows)
@@ -62,14 +74,19 @@ test("after 10,000 changes: what differs, whatever lies between", async t => {
   const part = await window.follow(table, { window: { offset: 100, limit: 50 } })
   await Promise.all([anna.drop(), window.drop()])
 
-  // Somebody at the sync door, offline all the while: 9,990 steps of 20 counters, 10 other edits.
-  const cleo = await Client.join(t, v2, server.url)
-  const document = await cleo.find(`automerge:${table}`)
+  // 9,990 steps of 20 counters and 10 other edits, each a change of its own, made elsewhere and brought in at once.
   await batch(server, table, Array.from({ length: 20 }, (_, n) => ({ op: "incrementCell", row: rowId(n), column: COUNT, by: 1 })))
-  await document.until("the counters", doc => doc.blocks.b0[rowId(19)][COUNT] !== undefined)
-  for (let step = 0; step < 9_990; step++) document.change(doc => doc.blocks.b0[rowId(step % 20)][COUNT].increment(1))
-  for (let row = 110; row < 120; row++) document.change(doc => (doc.blocks.b0[rowId(row)][AMOUNT] = -row))
-  await document.heldBy(undefined, 60_000)
+  const missed = await merge(server, table, copy => {
+    for (let step = 0; step < 9_990; step++) {
+      copy.increment(pathOf(step % 20), COUNT, 1)
+      copy.commit()
+    }
+    for (let number = 110; number < 120; number++) {
+      copy.put(pathOf(number), AMOUNT, -number)
+      copy.commit()
+    }
+  })
+  assert.equal(missed, 10_000)
 
   const [back, windowBack] = [await again(t, server, "anna"), await again(t, server, "window")]
   assert.equal((await back.recover(model)).missedEventsCount, 30)

@@ -122,7 +122,9 @@ export class LiveClient extends EventEmitter {
   /** Follows a table; returns it as it will be kept. */
   async follow(tableId, more = {}) {
     this.say("subscribe_to_table", { tableId, ...more })
-    const { data } = await this.next("the snapshot", "table_snapshot")
+    // What was followed before may be shown anew just then.
+    const asked = ({ type, data }) => type === "table_snapshot" && data.viewId === more.viewId && isDeepStrictEqual(data.window, more.window)
+    const { data } = await this.next("the snapshot", asked)
     return this.models.get(data.tableId)
   }
 

@@ -1,6 +1,7 @@
 // Valid messages of the live door, and what becomes of them when something in them is changed.
 
 import { changeId } from "./live.mjs"
+import { below, pick } from "./random.mjs"
 import { AMOUNT, COUNT, ITEM, rowId } from "./tables.mjs"
 
 /** One of each message that a client may send. */
@@ -38,12 +39,10 @@ const ODD = [
   "automerge:", [], {}, [[]], [null], { a: {} }, "ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell",
 ]
 
-const pick = (random, list) => list[Math.floor(random() * list.length)]
-
 /** A valid message with something in it changed: a part of it, or its text. */
 export function mutant(random, about) {
   const message = structuredClone(pick(random, validMessages(about)))
-  const steps = 1 + Math.floor(random() * 3)
+  const steps = 1 + below(random, 3)
   for (let step = 0; step < steps; step++) change(random, message)
   const text = JSON.stringify(message)
   return random() < 0.2 ? scratched(random, text) : text
@@ -75,7 +74,7 @@ function change(random, message) {
 
 /** A text with some of its characters changed, lost or doubled. */
 function scratched(random, text) {
-  const at = Math.floor(random() * text.length)
+  const at = below(random, text.length)
   const ways = [text.slice(0, at), text.slice(at), text.slice(0, at) + pick(random, ['"', "{", "]", ",", "\\", "\u0000", "9", "e"]) + text.slice(at + 1), text + text]
   return pick(random, ways)
 }

@@ -225,6 +225,11 @@ impl Plan {
         })
     }
 
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
     /// What each edit makes, in their order.
     pub fn outcomes(&self) -> &[Outcome] {
         &self.outcomes

@@ -38,6 +38,13 @@ pub(super) fn one(document: &impl ReadDoc, id: &ColumnId) -> Option<Column> {
     Some(column(document, id.clone(), &object))
 }
 
+/// Whether a column is there and not deleted; none if it is not there.
+pub(super) fn is_live(document: &impl ReadDoc, id: &ColumnId) -> Option<bool> {
+    let columns = map(document, &ROOT, key::COLUMNS)?;
+    let object = map(document, &columns, id.as_str())?;
+    Some(deleted(document, &object).is_none())
+}
+
 /// One walk over the column's map: asking for each of its keys takes three times as long.
 fn column(document: &impl ReadDoc, id: ColumnId, object: &ObjId) -> Column {
     let mut column = Column {

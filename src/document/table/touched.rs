@@ -5,7 +5,7 @@
 //!
 //! The old values are read from the document's own history; nothing is kept for it.
 
-use automerge::{ChangeHash, ROOT, ReadDoc, ScalarValue, Value as Stored, hydrate};
+use automerge::{ChangeHash, ObjId, ROOT, ReadDoc, ScalarValue, Value as Stored, hydrate};
 
 use super::{ColumnId, RowId, TableEdit, ViewId, key};
 
@@ -15,7 +15,7 @@ pub fn changed_since(document: &impl ReadDoc, then: &[ChangeHash], edits: &[Tabl
     if then.is_empty() || then.iter().any(|hash| document.get_change_by_hash(hash).is_none()) {
         return None;
     }
-    let changed = |path: &Vec<&str>| at(document, path, Some(then)) != at(document, path, None);
+    let changed = |path: &Vec<&str>| seen(document, path, Some(then)) != seen(document, path, None);
     Some(edits.iter().any(|edit| touched(edit).iter().any(changed)))
 }
 
@@ -45,7 +45,7 @@ fn touched(edit: &TableEdit) -> Vec<Vec<&str>> {
     }
 }
 
-fn in_row<'e>(row: &'e RowId, name: Option<&'e str>) -> Vec<&'e str> {
+pub(super) fn in_row<'e>(row: &'e RowId, name: Option<&'e str>) -> Vec<&'e str> {
     [key::BLOCKS, row.block(), row.as_str()]
         .into_iter()
         .chain(name)
@@ -60,37 +60,53 @@ fn in_view<'e>(view: &'e ViewId, name: Option<&'e str>) -> Vec<&'e str> {
     [key::VIEWS, view.as_str()].into_iter().chain(name).collect()
 }
 
-/// Something as a person sees it.
+/// What is at a place: all its values, if several people have written there at once.
+#[derive(Debug)]
+pub(super) struct Seen(Vec<Value>);
+
 #[derive(Debug, PartialEq)]
-enum Seen {
+enum Value {
     Scalar(ScalarValue),
     Object(hydrate::Value),
 }
 
+impl PartialEq for Seen {
+    /// In any order, and however often each was written.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.iter().all(|value| other.0.contains(value)) && other.0.iter().all(|value| self.0.contains(value))
+    }
+}
+
 /// What is at the end of a path, in some version.
-fn at(document: &impl ReadDoc, path: &[&str], heads: Option<&[ChangeHash]>) -> Option<Seen> {
-    let get = |object: &automerge::ObjId, name: &str| {
+pub(super) fn seen(document: &impl ReadDoc, path: &[&str], heads: Option<&[ChangeHash]>) -> Seen {
+    let inside = |object: &ObjId, name: &str| {
         let found = match heads {
             Some(heads) => document.get_at(object, name, heads),
             None => document.get(object, name),
         };
-        found.ok().flatten()
+        Some(found.ok().flatten()?.1)
     };
-    let (last, above) = path.split_last()?;
-    let mut object = ROOT;
-    for name in above {
-        object = get(&object, name)?.1;
-    }
-    match get(&object, last)? {
-        (Stored::Scalar(scalar), _) => Some(Seen::Scalar(scalar.into_owned())),
-        (Stored::Object(_), inside) => document.hydrate(inside, heads).ok().map(Seen::Object),
-    }
+    let Some((last, above)) = path.split_last() else {
+        return Seen(Vec::new());
+    };
+    let Some(object) = above.iter().try_fold(ROOT, |object, name| inside(&object, name)) else {
+        return Seen(Vec::new());
+    };
+    let all = match heads {
+        Some(heads) => document.get_all_at(&object, *last, heads),
+        None => document.get_all(&object, *last),
+    };
+    let value = |(value, inside): (Stored<'_>, ObjId)| match value {
+        Stored::Scalar(scalar) => Some(Value::Scalar(scalar.into_owned())),
+        Stored::Object(_) => document.hydrate(inside, heads).ok().map(Value::Object),
+    };
+    Seen(all.unwrap_or_default().into_iter().filter_map(value).collect())
 }
 
 #[cfg(test)]
 mod tests {
     use automerge::transaction::Transactable;
-    use automerge::{AutoCommit, ObjType};
+    use automerge::{ActorId, AutoCommit, ObjType};
     use serde_json::json;
 
     use super::*;
@@ -148,6 +164,25 @@ mod tests {
         assert_eq!(changed(cell("cCounter")), Some(true));
         assert_eq!(changed(cell("cText")), Some(true));
         assert_eq!(changed(cell("cNumber")), Some(false));
+    }
+
+    /// The cell goes on showing what it showed. To write it would take the other value away unseen.
+    #[test]
+    fn a_value_written_beside_the_one_that_is_shown_counts() {
+        let (mut document, row) = table();
+        let mut other = document.fork().with_actor(ActorId::from([0]));
+        document.set_actor(ActorId::from([255]));
+        document.put(&row, "cNumber", 6).unwrap();
+        document.commit();
+        let then = document.get_heads();
+        other.put(&row, "cNumber", 7).unwrap();
+        document.merge(&mut other).unwrap();
+        let shown = document.get(&row, "cNumber").unwrap().unwrap().0.as_i64();
+        assert_eq!(shown, Some(6));
+        let mut changed = |edit: TableEdit| changed_since(document.document(), &then, &[edit]);
+        assert_eq!(changed(cell("cNumber")), Some(true));
+        let rows = vec![RowId::parse("b.r").unwrap()];
+        assert_eq!(changed(TableEdit::DeleteRows(rows)), Some(true));
     }
 
     #[test]

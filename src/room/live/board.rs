@@ -309,6 +309,11 @@ impl Board {
         self.windows.len()
     }
 
+    /// Of how many people anything is held for a window.
+    pub(super) fn inside(&self, window: u64) -> usize {
+        self.windows[&window].held()
+    }
+
     pub(super) fn is_blank(&self) -> bool {
         self.held() == (0, 0) && self.noted.is_empty() && self.windows.is_empty()
     }

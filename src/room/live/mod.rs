@@ -10,6 +10,7 @@
 pub mod board;
 mod catching_up;
 pub mod edits;
+mod granting;
 pub mod pane;
 pub(super) mod panes;
 pub mod people;
@@ -30,6 +31,7 @@ use tokio::runtime::Handle;
 pub use board::{Board, Frames, Told, Window};
 pub(super) use board::{Ended, Shown};
 pub use catching_up::{Brought, NotShown, What};
+pub use edits::{Granted, Hand, NotDone, need};
 use pane::{Pane, PaneKey};
 pub(super) use people::Lives;
 pub use people::{Leaving, LiveUser, Showing};

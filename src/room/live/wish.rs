@@ -16,6 +16,9 @@ use crate::wire::live::change::Ask;
 use crate::wire::table::{Made, Mistake};
 use crate::wire::version;
 
+/// The most heads of a version that is recorded, since it is recorded under every id of a message.
+const MAX_HEADS: usize = 8;
+
 /// A change that is to be made once.
 #[derive(Debug, Clone)]
 pub struct Wish {
@@ -86,7 +89,9 @@ impl NotTaken {
 /// What is recorded under an id.
 #[derive(Debug, Serialize, Deserialize)]
 struct Recorded {
-    version: String,
+    /// Left out where it is long: the present one then stands for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<String>,
     changes: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     record: Option<String>,
@@ -100,7 +105,7 @@ impl Accepted {
     /// As it is recorded. One that is too long is recorded without its outcomes: what was done, but no more.
     pub(super) fn encode(&self) -> Bytes {
         let mut recorded = Recorded {
-            version: version::of(&self.version),
+            version: (self.version.len() <= MAX_HEADS).then(|| version::of(&self.version)),
             changes: self.changes.iter().map(ToString::to_string).collect(),
             record: self.record.as_ref().map(ToString::to_string),
             outcomes: self.outcomes.clone(),
@@ -115,11 +120,15 @@ impl Accepted {
     }
 
     /// What was recorded; none if it does not read.
-    pub(super) fn replay(recorded: &[u8]) -> Option<Self> {
+    pub(super) fn replay(recorded: &[u8], present: impl FnOnce() -> Heads) -> Option<Self> {
         let recorded: Recorded = serde_json::from_slice(recorded).ok()?;
+        let version = match &recorded.version {
+            Some(version) => version::heads(version)?.into(),
+            None => present(),
+        };
         let changes = recorded.changes.iter().map(|hash| hash.parse().ok());
         Some(Self {
-            version: version::heads(&recorded.version)?.into(),
+            version,
             changes: changes.collect::<Option<_>>()?,
             record: recorded.record.and_then(|id| RowId::parse(&id).ok()),
             outcomes: recorded.outcomes,
@@ -151,12 +160,21 @@ mod tests {
             ..Made::default()
         };
         let told = accepted(vec![rows(2), Made::default()]);
-        let again = Accepted::replay(&told.encode()).unwrap();
+        let none = || -> Heads { unreachable!("it was recorded") };
+        let again = Accepted::replay(&told.encode(), none).unwrap();
         assert_eq!(again, Accepted { replayed: true, ..told });
         let long = accepted(vec![rows(MAX_ANSWER)]).encode();
         assert!(long.len() < MAX_ANSWER);
-        let short = Accepted::replay(&long).unwrap();
+        let short = Accepted::replay(&long, none).unwrap();
         assert_eq!((short.outcomes.len(), short.changes.len()), (0, 1));
-        assert_eq!(Accepted::replay(b"x"), None);
+        assert_eq!(Accepted::replay(b"x", none), None);
+        let heads: Heads = (0..20).map(|n| ChangeHash([n; 32])).collect();
+        let quarrel = Accepted {
+            version: heads,
+            ..accepted(Vec::new())
+        };
+        let present: Heads = [ChangeHash([7; 32])].into();
+        let again = Accepted::replay(&quarrel.encode(), || present.clone()).unwrap();
+        assert_eq!(again.version, present);
     }
 }

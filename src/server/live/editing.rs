@@ -12,17 +12,12 @@ use super::door::{Done, LiveDoor};
 use crate::document::table::{CHANGE_CELLS, Stamp};
 use crate::id::DocumentId;
 use crate::key::BadKey;
-use crate::room::live::edits::{Granted, Hand, NotDone};
-use crate::room::live::{Accepted, NotTaken, Why, Wish};
+use crate::room::live::{Accepted, Granted, Hand, NotDone, NotTaken, Why, Wish, need};
 use crate::room::{Room, Seen, Writer};
-use crate::store::{MAX_ANSWER, Need};
 use crate::sync::log::Heads;
 use crate::wire::live::change::{Ask, BatchChanges, Malformed, RecordChange};
 use crate::wire::live::{OfflineDone, Rejected, text};
 use crate::wire::version;
-
-/// What a change of a few cells may take on disk beside twice its frame, in bytes.
-const EDIT_BYTES: usize = 64 << 10;
 
 /// How often a document that falls asleep again is tried.
 const TRIES: usize = 5;
@@ -46,6 +41,8 @@ pub(super) struct Made {
 
 /// Who edits, for a job.
 struct Editor {
+    /// Of the message that came.
+    bytes: usize,
     writer: Writer,
     stamp: Stamp,
     shown: Option<Heads>,
@@ -138,6 +135,7 @@ impl LiveDoor {
         let writer = self.writer();
         let subscription = self.subscribed(table).and_then(|key| self.subscriptions.get(&key));
         Editor {
+            bytes: self.frame_bytes,
             stamp: Stamp {
                 at: writer.author.time as i64,
                 by: self
@@ -187,10 +185,6 @@ impl Server {
     async fn grant(self: &Arc<Self>, address: &str, editor: Editor, wishes: Vec<Wish>) -> Result<Made, Problem> {
         let table = self.table_id(address).await?;
         let ids = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
-        let cells: usize = wishes.iter().map(|wish| wish.ask().cells()).sum();
-        let changes = wishes.len().max(1);
-        let bytes =
-            EDIT_BYTES + 2 * self.config.live.message_bytes.min(cells * 1024 + (64 << 10)) + changes * MAX_ANSWER;
         let wishes = Arc::new(wishes);
         let editor = Arc::new(editor);
         for _ in 0..TRIES {
@@ -199,7 +193,7 @@ impl Server {
                 Err(problem) if problem.code == Code::Deleted => self.room_awake(&table).await?,
                 found => found?,
             };
-            let place = self.reserve(Need { changes, bytes }).await?;
+            let place = self.reserve(need(&wishes, editor.bytes)).await?;
             let (granting, wishes, editor) = (room.clone(), wishes.clone(), editor.clone());
             let granted: Result<Granted, NotDone> = off_runtime(move || {
                 let hand = Hand {

@@ -134,7 +134,12 @@ pub enum NotARequest {
 impl Request {
     /// Reads a frame of at most so many values.
     pub fn read(frame: &[u8], values: usize) -> Result<Self, NotARequest> {
-        let Frame { kind, data } = read::read(frame, values).map_err(NotARequest::NotAMessage)?;
+        // A list would pass for an object whose fields it has in order.
+        let Frame { kind, data } = match frame.trim_ascii_start().first() {
+            Some(b'[') => Err(Unread::not_an_object()),
+            _ => read::read(frame, values),
+        }
+        .map_err(NotARequest::NotAMessage)?;
         let data = data.unwrap_or_else(|| Json::Object(Default::default()));
         let change = data.get("changeId").and_then(Json::as_str).map(short);
         let read = match kind.as_str() {

@@ -8,29 +8,22 @@ use std::ops::Range;
 
 use automerge::ReadDoc;
 use rand::Rng;
-use serde_json::Value as Json;
 
 use super::change::{Ask, BatchItem, FieldChange, RecordKind};
-use crate::document::table::{self, CellEdit, ColumnId, Refusal, Refused, RowId, TableEdit};
-use crate::wire::table::{Mistake, Place, Resolver, Wishes};
+use crate::document::table::sight::Saw;
+use crate::document::table::{self, CellEdit, ColumnId, Outcome, Refusal, Refused, RowId, TableEdit};
+use crate::wire::table::{Made, Mistake, Place, Resolver, Wishes};
 
 /// What a change asks for, as the model has it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Wanted {
     wishes: Wishes,
-    /// What its author says they saw in cells.
-    pub olds: Vec<Old>,
+    /// What its author says they saw in cells, and where in what was sent they say so.
+    saw: Vec<Saw>,
+    saw_at: Vec<String>,
     records: Vec<Record>,
-}
-
-/// What the author of a change saw in a cell that it writes to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Old {
-    pub row: RowId,
-    pub column: ColumnId,
-    pub value: Json,
-    /// Where it stands in what was sent.
-    pub field: String,
+    /// The edits of each item of a batch.
+    items: Vec<Range<usize>>,
 }
 
 /// A record of the change, and the edits that came of it.
@@ -55,7 +48,7 @@ struct Sent<'s> {
 impl Ask {
     /// Reads the change against a version of its table. Fields of mistakes are within the data of the change.
     pub fn read<D: ReadDoc, R: Rng>(&self, resolver: &mut Resolver<'_, D, R>) -> Result<Wanted, Mistake> {
-        let (mut olds, mut records) = (Vec::new(), Vec::new());
+        let (mut saw, mut records, mut items) = (Vec::new(), Vec::new(), Vec::new());
         let done = match self {
             Self::Record(change) => {
                 let sent = Sent {
@@ -65,11 +58,11 @@ impl Ask {
                     at: change.at.as_ref(),
                     place: String::new(),
                 };
-                sent.read(resolver, &mut olds).map(|record| records.push(record))
+                sent.read(resolver, &mut saw).map(|record| records.push(record))
             }
             Self::Batch(batch) => batch.items.iter().enumerate().try_for_each(|(number, item)| {
-                let place = format!("/changes/{number}");
-                match item {
+                let (place, first) = (format!("/changes/{number}"), resolver.edits());
+                let read = match item {
                     BatchItem::Edit(edit) => resolver.add(edit, &place),
                     BatchItem::Record(item) => {
                         let sent = Sent {
@@ -79,20 +72,49 @@ impl Ask {
                             at: item.at.as_ref(),
                             place,
                         };
-                        sent.read(resolver, &mut olds).map(|record| records.push(record))
+                        sent.read(resolver, &mut saw).map(|record| records.push(record))
                     }
-                }
+                };
+                items.push(first..resolver.edits());
+                read
             }),
         };
         // Also after a mistake: the next change begins with nothing.
         let wishes = resolver.take();
-        done.map(|()| Wanted { wishes, olds, records })
+        let (saw, saw_at) = saw.into_iter().unzip();
+        done.map(|()| Wanted {
+            wishes,
+            saw,
+            saw_at,
+            records,
+            items,
+        })
     }
 }
 
 impl Wanted {
     pub fn edits(&self) -> &[TableEdit] {
         &self.wishes.edits
+    }
+
+    /// What its author says they saw in cells.
+    pub fn saw(&self) -> &[Saw] {
+        &self.saw
+    }
+
+    /// Where in what was sent the author says what they saw.
+    pub fn saw_at(&self, saw: usize) -> &str {
+        self.saw_at.get(saw).map_or("", String::as_str)
+    }
+
+    /// What each item of a batch has made, of what its edits have made.
+    pub fn made(&self, outcomes: &[Outcome]) -> Vec<Made> {
+        let of = |edits: &Range<usize>| {
+            let made = outcomes.get(edits.clone()).unwrap_or_default();
+            let told = made.iter().find(|outcome| **outcome != Outcome::Done);
+            told.map_or_else(Made::default, Made::from)
+        };
+        self.items.iter().map(of).collect()
     }
 
     /// What the sender did wrong, of a refusal of these edits.
@@ -119,9 +141,13 @@ impl Record {
         };
         let inside = match &*refused.why {
             Refusal::WrongValue { column, .. } | Refusal::WrongEdit { column, .. } => of(column, "newValue"),
-            Refusal::NoColumn(column) | Refusal::ColumnDeleted(column) => of(column, "fieldId"),
+            Refusal::NoColumn(column) | Refusal::NoColumnThen(column) | Refusal::ColumnDeleted(column) => {
+                of(column, "fieldId")
+            }
             Refusal::NoRow(row) if self.row.as_ref() != Some(row) => "/at".into(),
-            Refusal::NoRow(_) | Refusal::RowDeleted(_) | Refusal::RowExists(_) => "/recordId".into(),
+            Refusal::NoRow(_) | Refusal::NoRowThen(_) | Refusal::RowDeleted(_) | Refusal::RowExists(_) => {
+                "/recordId".into()
+            }
             Refusal::OutOfList { .. } => "/at".into(),
             _ => String::new(),
         };
@@ -133,16 +159,16 @@ impl Sent<'_> {
     fn read<D: ReadDoc, R: Rng>(
         self,
         resolver: &mut Resolver<'_, D, R>,
-        olds: &mut Vec<Old>,
+        saw: &mut Vec<(Saw, String)>,
     ) -> Result<Record, Mistake> {
         let place = self.place.clone();
-        self.edits(resolver, olds).map_err(|mistake| mistake.under(&place))
+        self.edits(resolver, saw).map_err(|mistake| mistake.under(&place))
     }
 
     fn edits<D: ReadDoc, R: Rng>(
         self,
         resolver: &mut Resolver<'_, D, R>,
-        olds: &mut Vec<Old>,
+        saw: &mut Vec<(Saw, String)>,
     ) -> Result<Record, Mistake> {
         let row = self.row()?;
         let columns = self.columns(resolver)?;
@@ -168,12 +194,13 @@ impl Sent<'_> {
                         column: column.clone(),
                         edit: CellEdit::Set(field.new_value.clone()),
                     });
-                    olds.extend(field.old_value.clone().map(|value| Old {
+                    let seen = field.old_value.clone().map(|value| Saw {
                         row: row.clone(),
                         column: column.clone(),
                         value,
-                        field: format!("{}/changes/{number}/oldValue", self.place),
-                    }));
+                    });
+                    let at = || format!("{}/changes/{number}/oldValue", self.place);
+                    saw.extend(seen.map(|seen| (seen, at())));
                 }
             }
             (RecordKind::Delete, Some(row)) => push(TableEdit::DeleteRows(vec![row.clone()])),

@@ -193,7 +193,10 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
                 places.get(id).map(|at| &all[*at])
             }
         };
-        found.ok_or_else(|| Refusal::NoColumn(id.clone()))
+        found.ok_or_else(|| match self.is_earlier {
+            true => Refusal::NoColumnThen(id.clone()),
+            false => Refusal::NoColumn(id.clone()),
+        })
     }
 
     pub(super) fn live_column(&self, id: &ColumnId) -> Result<&Column, Refusal> {
@@ -210,7 +213,10 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         if known.iter().any(|column| column.id == *id) {
             return;
         }
-        if let Some(column) = columns::one(self.document, id) {
+        if let Some(mut column) = columns::one(self.document, id) {
+            if self.index.column(id).is_some_and(|now| now.deleted.is_none()) {
+                column.deleted = None;
+            }
             known.push(column);
             self.column_places.take();
         }

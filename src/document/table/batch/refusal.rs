@@ -25,6 +25,8 @@ pub struct Refused {
 pub enum Refusal {
     #[error("there is no row {0}")]
     NoRow(RowId),
+    #[error("there was no row {0} yet in the version that this builds on")]
+    NoRowThen(RowId),
     #[error("row {0} is deleted; restore it first")]
     RowDeleted(RowId),
     #[error("row {0} is not deleted")]
@@ -33,6 +35,8 @@ pub enum Refusal {
     RowExists(RowId),
     #[error("there is no column {0}")]
     NoColumn(ColumnId),
+    #[error("there was no column {0} yet in the version that this builds on")]
+    NoColumnThen(ColumnId),
     #[error("column {0} is deleted; restore it first")]
     ColumnDeleted(ColumnId),
     #[error("column {0} is not deleted")]

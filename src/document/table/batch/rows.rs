@@ -200,12 +200,18 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
             }
             None => self.index.row(row).map(|row| row.deleted.is_none()),
         };
-        known.ok_or_else(|| Refusal::NoRow(row.clone()))
+        known.ok_or_else(|| match self.is_earlier {
+            true => Refusal::NoRowThen(row.clone()),
+            false => Refusal::NoRow(row.clone()),
+        })
     }
 
+    /// A row that takes cells. One of an earlier version may have been restored since, as a column may.
     pub(super) fn live_row(&self, row: &RowId) -> Result<(), Refusal> {
+        let is_live_now = || self.index.row(row).is_some_and(|row| row.deleted.is_none());
         match self.row_state(row)? {
             true => Ok(()),
+            false if self.is_earlier && is_live_now() => Ok(()),
             false => Err(Refusal::RowDeleted(row.clone())),
         }
     }

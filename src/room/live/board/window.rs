@@ -102,6 +102,13 @@ impl Filter {
     }
 }
 
+#[cfg(test)]
+impl Filter {
+    pub fn held(&self) -> usize {
+        self.insides.len()
+    }
+}
+
 /// One look through a window at everything after `upto`.
 struct Look<'f> {
     rows: &'f HashSet<RowId>,

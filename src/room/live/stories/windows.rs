@@ -143,3 +143,21 @@ fn windows_are_bounded() {
     scene.audience.forget_window(0);
     assert_eq!(scene.audience.board.windows(), 2 + 15);
 }
+
+#[test]
+fn a_window_forgets_those_who_left() {
+    let mut scene = scene();
+    let (mut grace, _) = scene.comes("Grace", GRACE);
+    grace.window = Some(window(1, 0, &["b.1"]));
+    for number in 0..20 {
+        scene.comes(&format!("Guest {number}"), 100);
+        scene.shows(100, cursor("b.1"));
+        scene.tick();
+        scene.told(&mut grace);
+        assert_eq!(scene.audience.board.inside(1), 1);
+        scene.leaves(100, Leaving::Left);
+        scene.tick();
+        scene.told(&mut grace);
+    }
+    assert_eq!(scene.audience.board.inside(1), 0);
+}
