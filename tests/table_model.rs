@@ -12,6 +12,14 @@ mod batch;
 mod conflicts;
 #[path = "table_model/edits.rs"]
 mod edits;
+#[path = "table_model/feed.rs"]
+mod feed;
+#[path = "table_model/feed_client.rs"]
+mod feed_client;
+#[path = "table_model/feed_people.rs"]
+mod feed_people;
+#[path = "table_model/feed_stories.rs"]
+mod feed_stories;
 #[path = "table_model/history.rs"]
 mod history;
 #[path = "table_model/index.rs"]
@@ -30,5 +38,7 @@ mod values;
 mod view_fixture;
 #[path = "table_model/view_random.rs"]
 mod view_random;
+#[path = "table_model/view_rows.rs"]
+mod view_rows;
 #[path = "table_model/views.rs"]
 mod views;

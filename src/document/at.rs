@@ -17,11 +17,19 @@ use automerge::{
 };
 
 /// A document at these heads. The document must have them.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct At<'d, D> {
     document: &'d D,
     heads: &'d [ChangeHash],
 }
+
+impl<D> Clone for At<'_, D> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<D> Copy for At<'_, D> {}
 
 impl<'d, D: ReadDoc> At<'d, D> {
     pub fn new(document: &'d D, heads: &'d [ChangeHash]) -> Self {
@@ -216,5 +224,76 @@ impl<D: ReadDoc> ReadDoc for At<'_, D> {
 
     fn text_encoding(&self) -> TextEncoding {
         self.document.text_encoding()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use automerge::transaction::Transactable;
+    use automerge::{AutoCommit, Automerge, ROOT, ScalarValue};
+
+    use super::*;
+
+    /// What can be asked of an object, as text.
+    fn seen(document: &impl ReadDoc, object: &ObjId) -> String {
+        let sequence = matches!(document.object_type(object), Ok(ObjType::Text | ObjType::List));
+        let entries = document.map_range(object, ..);
+        let entries: Vec<_> = entries
+            .map(|entry| format!("{} {:?}", entry.key, entry.value))
+            .collect();
+        let values: Vec<_> = document.values(object).map(|value| format!("{value:?}")).collect();
+        let inside = document
+            .iter_at(object, None)
+            .map(|item| item.obj.to_string())
+            .collect::<Vec<_>>();
+        let items = sequence.then(|| {
+            let items = document.list_range(object, ..);
+            let items: Vec<_> = items.map(|item| format!("{:?}", item.value)).collect();
+            let cursor = document.get_cursor(object, 0, None).ok()?;
+            let position = document.get_cursor_position(object, &cursor, None).ok();
+            Some((items, document.get(object, 0).ok(), position))
+        });
+        format!(
+            "{entries:?} {values:?} {inside:?} {items:?} {:?} {:?} {} {:?} {:?} {:?} {:?}",
+            document.keys(object).collect::<Vec<_>>(),
+            document.parents(object).map(|parents| parents.path()),
+            document.length(object),
+            document.text(object).ok(),
+            document.spans(object).map(|spans| spans.count()).ok(),
+            document.get(object, "key").ok(),
+            document.get_all(object, "key").ok(),
+        )
+    }
+
+    #[test]
+    fn a_document_at_old_heads_reads_as_its_fork_does() {
+        let mut document = AutoCommit::new();
+        let text = document.put_object(ROOT, "text", ObjType::Text).unwrap();
+        document.splice_text(&text, 0, 0, "before").unwrap();
+        let list = document.put_object(ROOT, "list", ObjType::List).unwrap();
+        document.insert(&list, 0, "before").unwrap();
+        let map = document.put_object(ROOT, "map", ObjType::Map).unwrap();
+        document.put(&map, "key", "before").unwrap();
+        document.put(&map, "count", ScalarValue::counter(1)).unwrap();
+        let then = document.get_heads();
+        document.splice_text(&text, 0, 6, "after").unwrap();
+        document.insert(&list, 0, "after").unwrap();
+        document.put(&map, "key", "after").unwrap();
+        document.increment(&map, "count", 5).unwrap();
+        document.delete(ROOT, "map").unwrap();
+        let now = document.get_heads();
+        let document: &Automerge = document.document();
+
+        let fork = document.fork_at(&then).unwrap();
+        let at = At::new(document, &then);
+        for object in [&ROOT, &text, &list, &map] {
+            assert_eq!(seen(&at, object), seen(&fork, object));
+            assert_eq!(at.hydrate(object, None), ReadDoc::hydrate(&fork, object, None));
+            assert_ne!(seen(&at, object), seen(document, object));
+            assert_eq!(seen(&At::new(document, &now), object), seen(document, object));
+        }
+        // What is asked of a version is answered for that version.
+        assert_eq!(at.text_at(&text, &now).unwrap(), "after");
+        assert_eq!(at.get_at(&list, 0, &now).unwrap(), document.get(&list, 0).unwrap());
     }
 }

@@ -9,14 +9,18 @@
 //! - What is the same at both versions is left out, however often it has changed in between.
 //! - One changed cell costs no walk over the rows.
 
+mod columns;
 mod difference;
 mod footprint;
+mod list;
+mod movement;
 mod place;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::table::{Column, ColumnId, RowEntry, RowId, TableIndex, ViewId};
-use super::view::ViewRows;
+use super::view::{View, ViewRows};
 
 pub use difference::difference;
 pub use footprint::{ColumnsTouched, Footprint, Touch};
@@ -93,17 +97,26 @@ pub enum Came {
     Entered,
 }
 
-impl<'v> Scope<'v> {
+impl Scope<'_> {
     /// The visible columns in their order.
     pub fn columns<'i>(&self, index: &'i TableIndex) -> Vec<&'i Column> {
-        match self.view {
-            Some((_, view)) => view.columns().iter().filter_map(|id| index.column(id)).collect(),
-            None => index.live_columns().collect(),
-        }
+        visible(self.view.map(|(_, rows)| rows.view()), index.columns())
     }
 
     /// How many rows the table or view has.
     pub fn row_count(&self, index: &TableIndex) -> usize {
-        self.view.map_or(index.live().len(), |(_, view)| view.len())
+        self.view.map_or(index.live().len(), |(_, rows)| rows.len())
+    }
+}
+
+/// What is visible of these columns: those a view names, in its order, or all that are not deleted.
+fn visible<'c>(view: Option<&View>, columns: &'c [Column]) -> Vec<&'c Column> {
+    let live = columns.iter().filter(|column| column.deleted.is_none());
+    match view.and_then(|view| view.columns.as_ref()) {
+        Some(ids) => {
+            let by_id: HashMap<&ColumnId, &Column> = live.map(|column| (&column.id, column)).collect();
+            ids.iter().filter_map(|id| by_id.get(id).copied()).collect()
+        }
+        None => live.collect(),
     }
 }

@@ -10,5 +10,6 @@ pub mod import;
 pub mod json;
 pub mod order;
 pub mod sheet;
+mod sorted;
 pub mod table;
 pub mod view;

@@ -11,7 +11,7 @@
 //! - [`batch`]: edits of a table that is there; [`purge`]: what was deleted long ago goes for good;
 //! - [`touched`]: whether what an edit writes to has changed since its author looked; [`sight`]: what they had seen;
 //! - [`conflicts`]: what people did to the same thing at once;
-//! - [`value`]: what a cell holds by the kind of its column, and over JSON.
+//! - [`value`] and [`number`]: what a cell holds by the kind of its column, and over JSON.
 
 pub mod batch;
 pub mod cells;
@@ -21,6 +21,7 @@ mod create;
 pub mod date;
 pub mod id;
 pub mod index;
+mod number;
 pub mod options;
 pub mod purge;
 pub mod read;
@@ -37,10 +38,11 @@ pub use batch::{
 pub use create::{CreateError, create};
 pub use id::{BlockId, ColumnId, RowId, ViewId};
 pub use index::{RowEntry, TableIndex};
+pub use number::Number;
 pub use options::{NewOption, SelectOption};
 pub use read::{NotATable, Strange, check_root};
 pub use touched::changed_since;
-pub use value::{CellValue, Number, Reading, WrongValue};
+pub use value::{CellValue, Reading, WrongValue};
 
 /// What `schemaVersion` says; a document with a larger one is not touched.
 pub const SCHEMA_VERSION: u64 = 1;
@@ -193,6 +195,11 @@ pub struct Table {
 /// is for what a transaction has written.
 pub fn columns_of(document: &impl automerge::ReadDoc) -> Vec<Column> {
     columns::read(document, |_| {})
+}
+
+/// The title of a document, in the version that is read.
+pub(in crate::document) fn title_of(document: &impl automerge::ReadDoc) -> String {
+    columns::string(document, &automerge::ROOT, key::TITLE).unwrap_or_default()
 }
 
 impl Table {

@@ -11,13 +11,14 @@
 //! - [`aggregate`]: counts, sums and the like;
 //! - [`prepared`]: what of a view a table's columns allow; [`cells`]: the cells that it asks for;
 //! - [`evaluate`]: all of it on a table, once;
-//! - [`rows`]: its rows, kept while the table changes.
+//! - [`rows`]: its rows, kept while the table changes; [`key`]: where each of them stands.
 
 mod aggregate;
 mod cells;
 mod compare;
 mod evaluate;
 mod filter;
+mod key;
 mod parse;
 mod prepared;
 mod rows;
@@ -32,7 +33,8 @@ use super::table::ColumnId;
 pub use aggregate::AggregateOp;
 pub use evaluate::{Evaluated, Group, evaluate};
 pub use filter::Op;
-pub use rows::{ViewKey, ViewRows};
+pub use key::ViewKey;
+pub use rows::ViewRows;
 pub(super) use stored::put_json;
 pub use stored::{StoredView, find, read_all};
 

@@ -19,6 +19,7 @@ mod seen;
 mod sleep;
 mod table;
 mod turns;
+mod voice;
 
 pub use bring::{Brought, NotBrought};
 pub use commit::{Commit, Writer};

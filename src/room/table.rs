@@ -136,7 +136,13 @@ impl Room {
     pub fn read_table(&self, now: Instant) -> Result<Edited<Result<Arc<TableReading>, NotATable>>, NotAwake> {
         let mut slot = self.slot();
         slot.last_use = now;
-        let Slot { live, table, .. } = &mut *slot;
+        let reading = self.reading_in(&mut slot)?;
+        Ok(self.edited(reading))
+    }
+
+    /// As [`read_table`](Room::read_table), for one who has locked the slot.
+    pub(super) fn reading_in(&self, slot: &mut Slot) -> Result<Result<Arc<TableReading>, NotATable>, NotAwake> {
+        let Slot { live, table, .. } = slot;
         let Live::Awake(document) = live else {
             return Err(NotAwake);
         };
@@ -144,7 +150,7 @@ impl Room {
         if let Some((at, reading)) = &table.reading
             && *at == position
         {
-            return Ok(self.edited(Ok(reading.clone())));
+            return Ok(Ok(reading.clone()));
         }
         // The index is then the only one, unless somebody still works with the old reading.
         table.forget_reading();
@@ -152,7 +158,7 @@ impl Room {
             .follow(document)
             .map(|index| Arc::new(TableReading::new(document.replica(), index)));
         table.reading = reading.as_ref().ok().map(|reading| (position, reading.clone()));
-        Ok(self.edited(reading))
+        Ok(reading)
     }
 
     /// As [`edit_once`](Room::edit_once), of a table. The index is of the version that the edit is made on.

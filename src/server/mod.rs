@@ -6,6 +6,7 @@ pub mod config;
 mod connection;
 mod http;
 mod lifeline;
+mod live;
 pub mod meter;
 pub mod metrics;
 mod rest;

@@ -102,9 +102,16 @@ pub(super) async fn serve(mut door: impl Connection, mut socket: WebSocket, life
         tracing::info!(connection = %inbox.connection(), peer = door.peer_name(), code = why.code(), reason = why.reason(), "closing");
     }
     door.leave(&end);
-    if let End::Closed(why) = end {
-        let farewells = door.farewells();
-        let _ = tokio::time::timeout(FAREWELL, part(&mut socket, farewells, why)).await;
+    match end {
+        End::Closed(why) => {
+            let farewells = door.farewells();
+            let _ = tokio::time::timeout(FAREWELL, part(&mut socket, farewells, why)).await;
+        }
+        // The close frame is answered on the way to the end of the stream.
+        End::Left(_) => {
+            let _ = tokio::time::timeout(FAREWELL, async { while let Some(Ok(_)) = socket.next().await {} }).await;
+        }
+        End::Gone => {}
     }
 }
 

@@ -265,6 +265,19 @@ impl ChangeLog {
         (*self.heads_at(position)? == *heads).then_some(position)
     }
 
+    /// The heads the document had at a position, if it is still in the log.
+    pub fn heads_of(&self, position: u64) -> Option<Heads> {
+        (position <= self.end()).then(|| self.heads_at(position)).flatten()
+    }
+
+    /// The changes between two positions, in order; none if the log does not go back so far.
+    pub fn changes(&self, from: u64, upto: u64) -> Option<Vec<Bytes>> {
+        let first = usize::try_from(from.checked_sub(self.start)?).ok()?;
+        let last = usize::try_from(upto.checked_sub(self.start)?).ok()?;
+        let range = (first <= last && last <= self.entries.len()).then_some(first..last)?;
+        Some(self.entries.range(range).map(|entry| entry.bytes.clone()).collect())
+    }
+
     /// What lies between `cursor` and the durable mark, as one sync message for `reader`.
     pub fn pull(&mut self, cursor: u64, reader: Option<ConnectionId>) -> Pull {
         if cursor < self.start {

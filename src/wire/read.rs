@@ -22,6 +22,26 @@ pub enum Unread {
     },
 }
 
+/// The longest part of a reason or a path that is told, in characters: it may repeat what was sent.
+const MAX_TOLD: usize = 1000;
+
+impl Unread {
+    pub(super) fn not_an_object() -> Self {
+        Self::Field {
+            field: String::new(),
+            why: "this is to be a JSON object".into(),
+        }
+    }
+
+    /// The field that is wrong, if it is one.
+    pub fn field(self) -> Option<String> {
+        match self {
+            Self::Field { field, .. } if !field.is_empty() => Some(field),
+            _ => None,
+        }
+    }
+}
+
 /// Reads a text of at most so many values.
 pub fn read<T: DeserializeOwned>(text: &[u8], limit: usize) -> Result<T, Unread> {
     let values = values_in(text);
@@ -37,17 +57,24 @@ pub fn read<T: DeserializeOwned>(text: &[u8], limit: usize) -> Result<T, Unread>
 /// Reads a value that was parsed before. A JSON array would pass for a struct whose fields it has in order: it is refused.
 pub fn read_object<T: DeserializeOwned>(value: Json) -> Result<T, Unread> {
     if !value.is_object() {
-        let (field, why) = (String::new(), "this is to be a JSON object".to_owned());
-        return Err(Unread::Field { field, why });
+        return Err(Unread::not_an_object());
     }
     serde_path_to_error::deserialize(value).map_err(|error| at_field(&error))
 }
 
 fn at_field(error: &serde_path_to_error::Error<serde_json::Error>) -> Unread {
     Unread::Field {
-        field: pointer(error.path()),
-        why: error.inner().to_string(),
+        field: short(pointer(error.path())),
+        why: short(error.inner().to_string()),
     }
+}
+
+fn short(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(MAX_TOLD) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 /// How many values a JSON text holds, at least about: its commas, and the lists and objects it opens, outside of strings.
@@ -98,6 +125,9 @@ mod tests {
         assert!(why.contains("invalid type"), "{why}");
         let unknown = read::<Shape>(br#"{"lines": []}"#, 100).unwrap_err().to_string();
         assert!(unknown.contains("lines"), "{unknown}");
+        let long = format!(r#"{{"rows": "{}"}}"#, "ü".repeat(10_000));
+        let told = read::<Shape>(long.as_bytes(), 100).unwrap_err().to_string();
+        assert!(told.ends_with('…') && told.chars().count() == MAX_TOLD + 1, "{told}");
         assert!(read::<Shape>(b"", 100).is_err());
         assert!(matches!(
             read::<Shape>(br#"{"rows": []} x"#, 100),

@@ -22,7 +22,7 @@ mod wishes;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::table::batch;
 
@@ -67,7 +67,7 @@ pub fn step(name: &str) -> String {
 }
 
 /// A place among rows, columns or views: what is there already counts, without what is moved.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Place {
     Start,

@@ -90,7 +90,7 @@ fn answer(table: &Json, view: &Json) -> Json {
     })
 }
 
-fn build(tx: &mut Transaction<'_>, table: &Json, view: &Json) -> Result<(), AutomergeError> {
+pub fn build(tx: &mut Transaction<'_>, table: &Json, view: &Json) -> Result<(), AutomergeError> {
     tx.put(ROOT, "type", "table")?;
     tx.put(ROOT, "schemaVersion", 1)?;
     tx.put(ROOT, "title", "Fixture")?;
@@ -109,7 +109,7 @@ fn build(tx: &mut Transaction<'_>, table: &Json, view: &Json) -> Result<(), Auto
 }
 
 /// A cell is written as `{ encoding: value }`, for the document has several encodings of one value.
-fn put_cell(tx: &mut Transaction<'_>, row: &ObjId, column: &str, cell: &Json) -> Result<(), AutomergeError> {
+pub fn put_cell(tx: &mut Transaction<'_>, row: &ObjId, column: &str, cell: &Json) -> Result<(), AutomergeError> {
     let (encoding, value) = cell.as_object().unwrap().iter().next().unwrap();
     let scalar = match encoding.as_str() {
         "text" => {
@@ -133,7 +133,7 @@ fn put_cell(tx: &mut Transaction<'_>, row: &ObjId, column: &str, cell: &Json) ->
     tx.put(row, column, scalar)
 }
 
-fn put(tx: &mut Transaction<'_>, map: &ObjId, key: &str, json: &Json) -> Result<(), AutomergeError> {
+pub fn put(tx: &mut Transaction<'_>, map: &ObjId, key: &str, json: &Json) -> Result<(), AutomergeError> {
     match json {
         Json::Object(entries) => {
             let object = tx.put_object(map, key, ObjType::Map)?;

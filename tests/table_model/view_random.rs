@@ -5,7 +5,7 @@ use rand::rngs::SmallRng;
 use rand::seq::IndexedRandom;
 use serde_json::{Map, Value as Json, json};
 
-const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 11] = [
     "text",
     "number",
     "checkbox",
@@ -79,7 +79,7 @@ const NUMBERS: [f64; 12] = [
     33.3,
 ];
 const LINKS: [&str; 4] = ["x", "y", "b.r1", "https://example.org/"];
-const OPTIONS: [&str; 3] = ["oB", "oA", "oC"];
+pub const OPTIONS: [&str; 3] = ["oB", "oA", "oC"];
 
 pub fn random_table(rng: &mut SmallRng, rows: usize) -> Json {
     let mut columns = Map::new();
@@ -128,11 +128,11 @@ pub fn random_table(rng: &mut SmallRng, rows: usize) -> Json {
 }
 
 /// Ties happen.
-fn order(rng: &mut SmallRng) -> String {
+pub fn order(rng: &mut SmallRng) -> String {
     format!("a{}", ["0", "1", "5", "Z", "a", "z", "zV"].choose(rng).unwrap())
 }
 
-fn random_cell(rng: &mut SmallRng, kind: &str) -> Json {
+pub fn random_cell(rng: &mut SmallRng, kind: &str) -> Json {
     let json = random_value(rng, kind);
     match (kind, json) {
         ("multiselect" | "link", Json::Array(ids)) => {
@@ -250,6 +250,6 @@ fn random_filter(rng: &mut SmallRng, depth: usize) -> Json {
     }
 }
 
-fn column_id(at: usize) -> String {
+pub fn column_id(at: usize) -> String {
     format!("c{at}")
 }

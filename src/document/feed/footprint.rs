@@ -47,6 +47,9 @@ pub enum ColumnsTouched {
     Meaning,
 }
 
+/// So many operations of a document are gone through in no time, whichever way.
+const FEW: u64 = 10_000;
+
 /// One thing that was written into an object.
 struct Written<'w> {
     /// The key of a map; none in lists and texts.
@@ -100,7 +103,10 @@ impl Footprint {
                 ..Self::default()
             };
         }
-        Self::of_changes(document, index, &document.get_changes(from))
+        match is_quicker_decoded(document, from) {
+            true => Self::of_changes(document, index, &document.get_changes(from)),
+            false => Self::of_diff(document, from),
+        }
     }
 
     /// `is_new` is asked whether there was nothing before under the name.
@@ -201,6 +207,17 @@ impl<'w> Written<'w> {
         };
         Self { name, holds, by: None }
     }
+}
+
+/// Whether the changes since a version are decoded in less time than the two versions are compared.
+///
+/// Measured on 10,000 x 10 cells and 70,000 changes (`benches/feed.rs`): a change costs 5 us to get and each of its
+/// operations 2.5 us to look through; a comparison costs 0.35 us for each operation of the document. Of changes of one cell
+/// each, 9,000 take as long as a comparison.
+fn is_quicker_decoded(document: &Automerge, from: &[ChangeHash]) -> bool {
+    let changes = document.get_changes_meta(from);
+    let operations: u64 = changes.iter().map(|change| change.max_op + 1 - change.start_op).sum();
+    14 * changes.len() as u64 + 7 * operations <= document.stats().num_ops.max(FEW)
 }
 
 fn holds(value: &ScalarValue) -> bool {

@@ -104,7 +104,7 @@ impl TableIndex {
 
     /// Title and columns, which are few.
     fn read_head(&mut self, document: &Automerge) {
-        self.title = columns::string(document, &automerge::ROOT, key::TITLE).unwrap_or_default();
+        self.title = super::title_of(document);
         self.columns = columns::read(document, |_| {});
         self.head_objects.clear();
         if let Ok(Some((value, title))) = document.get(automerge::ROOT, key::TITLE)
@@ -277,7 +277,7 @@ fn is_cell(name: &str) -> bool {
 
 /// One entry of a row's map; cells are passed over. The object behind the entry, if it is one that the row depends on.
 fn read_field(
-    document: &Automerge,
+    document: &impl ReadDoc,
     row: &mut RowEntry,
     name: &str,
     value: &ValueRef<'_>,

@@ -6,16 +6,14 @@
 //!
 //! `docs/table-schema.md` lists the shapes under "Values over JSON".
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use serde_json::{Value as Json, json};
 
+use super::Number;
+pub use super::number::MAX_SAFE;
 use super::options::SelectOption;
 use super::{Cell, Kind, Value, date};
-
-/// Whole numbers up to this are exact in every reader, a JavaScript one included.
-pub const MAX_SAFE: i64 = 9_007_199_254_740_991;
 
 /// The longest id in a link cell, in bytes.
 pub const MAX_LINK_BYTES: usize = 256;
@@ -25,52 +23,6 @@ pub const MAX_TEXT_BYTES: usize = 1024 * 1024;
 
 /// The most ids in one multiselect or link cell.
 pub const MAX_IDS: usize = 1000;
-
-/// A number of either encoding.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    Int(i64),
-    Float(f64),
-}
-
-impl Number {
-    /// A whole float within the exact range becomes an integer: JavaScript writes it so, and JSON shows it so.
-    pub fn from_f64(number: f64) -> Self {
-        let whole = number.fract() == 0.0 && number.abs() <= MAX_SAFE as f64;
-        match whole && !(number == 0.0 && number.is_sign_negative()) {
-            true => Self::Int(number as i64),
-            false => Self::Float(number),
-        }
-    }
-
-    pub fn as_f64(self) -> f64 {
-        match self {
-            Self::Int(number) => number as f64,
-            Self::Float(number) => number,
-        }
-    }
-
-    pub fn total_cmp(self, other: Self) -> Ordering {
-        match (self, other) {
-            (Self::Int(a), Self::Int(b)) => a.cmp(&b),
-            (a, b) => match (a.as_f64(), b.as_f64()) {
-                // Negative zero is no other number.
-                (a, b) if a == b => Ordering::Equal,
-                (a, b) => a.total_cmp(&b),
-            },
-        }
-    }
-
-    pub fn to_json(self) -> Json {
-        match self {
-            Self::Int(number) => json!(number),
-            Self::Float(number) => match Self::from_f64(number) {
-                Self::Int(number) => json!(number),
-                Self::Float(number) => json!(number),
-            },
-        }
-    }
-}
 
 /// A value that fits its column's kind. An empty cell has none.
 #[derive(Debug, Clone, PartialEq)]
@@ -136,13 +88,13 @@ impl CellValue {
             (Kind::Text, Json::String(text)) if text.is_empty() => return Ok(None),
             (Kind::Text, Json::String(text)) => is_text(text).then(|| Self::Text(text.clone())),
             (Kind::LongText, Json::String(text)) => is_text(text).then(|| Self::LongText(text.clone())),
-            (Kind::Number, Json::Number(number)) => exact(number).map(Self::Number),
+            (Kind::Number, Json::Number(number)) => Number::exact(number).map(Self::Number),
             (Kind::Checkbox, Json::Bool(yes)) => Some(Self::Checkbox(*yes)),
             (Kind::Date, Json::String(text)) => date::parse(text).map(|_| Self::Date(text.clone())),
             (Kind::Select, Json::String(id)) => is_option(id).then(|| Self::Select(id.clone())),
             (Kind::MultiSelect, Json::Array(ids)) => ids_of(ids, is_option).map(Self::MultiSelect),
             (Kind::Link, Json::Array(ids)) => ids_of(ids, is_link).map(Self::Link),
-            (Kind::Counter, Json::Number(number)) => match exact(number) {
+            (Kind::Counter, Json::Number(number)) => match Number::exact(number) {
                 Some(Number::Int(number)) => Some(Self::Counter(number)),
                 _ => None,
             },
@@ -240,20 +192,6 @@ impl Cell {
             Self::Foreign(_) => Json::Null,
         }
     }
-}
-
-/// The number, if every reader can hold it exactly as written: a float, or a whole number that is not too large.
-fn exact(number: &serde_json::Number) -> Option<Number> {
-    if number.is_i64() || number.is_u64() {
-        return number
-            .as_i64()
-            .filter(|number| number.unsigned_abs() <= MAX_SAFE as u64)
-            .map(Number::Int);
-    }
-    number
-        .as_f64()
-        .filter(|number| number.is_finite())
-        .map(Number::from_f64)
 }
 
 /// True of what may stand in a text cell: what no file can bring back is not taken.

@@ -7,19 +7,19 @@ use std::cmp::Ordering;
 
 use crate::document::table::{CellValue, Column, Number, Reading, SelectOption, date};
 
-/// A cell made comparable with others of its column.
+/// A cell made comparable with others of its column. Many of these are kept, so they are without room to grow.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum SortKey {
     Number(Number),
     Checkbox(bool),
     /// Without regard to case first, then as written.
-    Text(String, String),
+    Text(Box<str>, Box<str>),
     /// Where the text begins on the line of time, then as written.
-    Date(i64, String),
+    Date(i64, Box<str>),
     /// Positions among the column's options.
-    Options(Vec<usize>),
-    Ids(Vec<String>),
-    Mismatch(String),
+    Options(Box<[usize]>),
+    Ids(Box<[String]>),
+    Mismatch(Box<str>),
     Empty,
 }
 
@@ -27,20 +27,22 @@ impl SortKey {
     pub fn of(column: &Column, reading: &Reading) -> Self {
         let value = match reading {
             Reading::Empty => return Self::Empty,
-            Reading::Mismatch(cell) => return Self::Mismatch(cell.to_json().to_string()),
+            Reading::Mismatch(cell) => return Self::Mismatch(cell.to_json().to_string().into()),
             Reading::Value(value) => value,
         };
         match value {
-            CellValue::Text(text) | CellValue::LongText(text) => Self::Text(text.to_lowercase(), text.clone()),
+            CellValue::Text(text) | CellValue::LongText(text) => {
+                Self::Text(text.to_lowercase().into(), text.as_str().into())
+            }
             CellValue::Number(number) => Self::Number(*number),
             CellValue::Counter(number) => Self::Number(Number::Int(*number)),
             CellValue::Checkbox(yes) => Self::Checkbox(*yes),
-            CellValue::Date(text) => Self::Date(date::parse(text).map_or(0, |date| date.start), text.clone()),
-            CellValue::Select(id) => Self::Options(vec![position(&column.options, id)]),
+            CellValue::Date(text) => Self::Date(date::parse(text).map_or(0, |date| date.start), text.as_str().into()),
+            CellValue::Select(id) => Self::Options([position(&column.options, id)].into()),
             CellValue::MultiSelect(ids) => {
                 let mut positions: Vec<_> = ids.iter().map(|id| position(&column.options, id)).collect();
                 positions.sort_unstable();
-                Self::Options(positions)
+                Self::Options(positions.into())
             }
             CellValue::Link(ids) => Self::Ids(ids.iter().cloned().collect()),
         }

@@ -6,10 +6,7 @@
 //! - The rows are those that [`evaluate`](super::evaluate) gives for the same version; the tests hold this.
 //! - Nothing is kept of cells but what rows are compared by, made comparable once and shared.
 
-use std::borrow::Borrow;
-use std::cmp::Ordering;
 use std::collections::HashSet;
-use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -17,80 +14,14 @@ use automerge::{ChangeHash, ReadDoc};
 
 use super::cells::Cells;
 use super::compare::SortKey;
+use super::key::{ById, ViewKey};
 use super::prepared::Prepared;
 use super::{Skipped, View};
+use crate::document::sorted::{put_in, take_out};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
 
-/// Where a row stands in a view: its values in the columns that the view is grouped and sorted by, then its place in the
-/// table, then its id. Keys of one view are in a total order, and two of them are equal if they name the same place of the
-/// same row; keys of different views have nothing to say to each other. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct ViewKey(Arc<Standing>);
-
-#[derive(Debug)]
-struct Standing {
-    row: Arc<RowEntry>,
-    /// In the order in which they count.
-    values: Box<[SortKey]>,
-    /// For each value, whether its column is sorted downwards.
-    descending: Arc<Vec<bool>>,
-}
-
-impl ViewKey {
-    /// The row, as it was when it was placed.
-    pub fn row(&self) -> &Arc<RowEntry> {
-        &self.0.row
-    }
-}
-
-impl Ord for ViewKey {
-    fn cmp(&self, other: &Self) -> Ordering {
-        let (one, two) = (&*self.0, &*other.0);
-        let values = one.values.iter().zip(&two.values).zip(&*one.descending);
-        let by_values = values
-            .map(|((a, b), descending)| a.compare(b, *descending))
-            .find(|order| order.is_ne());
-        by_values.unwrap_or_else(|| one.row.place().cmp(&two.row.place()))
-    }
-}
-
-impl PartialOrd for ViewKey {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for ViewKey {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for ViewKey {}
-
-/// A key that is found by the id of its row: a set of these is a map without a second copy of the ids.
-#[derive(Debug, Clone)]
-struct ById(ViewKey);
-
-impl Borrow<RowId> for ById {
-    fn borrow(&self) -> &RowId {
-        &self.0.row().id
-    }
-}
-
-impl Hash for ById {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.row().id.hash(state);
-    }
-}
-
-impl PartialEq for ById {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.row().id == other.0.row().id
-    }
-}
-
-impl Eq for ById {}
+/// One row that is asked for costs about as much as this many in one walk over all of them: 9 us against 2.7.
+const ROW_BY_ROW: usize = 4;
 
 /// The rows of a view on one version of a table.
 #[derive(Debug, Clone)]
@@ -101,6 +32,9 @@ pub struct ViewRows {
     prepared: Prepared,
     /// The columns whose cells decide which rows there are, as they were when this was built.
     deciding: Vec<Column>,
+    /// Which of them rows are compared by, the one that counts most first, as positions among them.
+    compared: Vec<usize>,
+    /// For each of those, whether it is sorted downwards.
     descending: Arc<Vec<bool>>,
     rows: Vec<ViewKey>,
     by_id: HashSet<ById>,
@@ -110,13 +44,20 @@ impl ViewRows {
     /// Looks at all rows of the table once; the index must be of the document's present version. Heavy.
     pub fn build(document: &impl ReadDoc, index: &TableIndex, view: &View) -> Self {
         let prepared = Prepared::new(view, index.columns());
-        let deciding = prepared.deciding();
-        let columns = index.live_columns().filter(|column| deciding.contains(&column.id));
+        let ids = prepared.deciding();
+        let deciding: Vec<Column> = index
+            .live_columns()
+            .filter(|column| ids.contains(&column.id))
+            .cloned()
+            .collect();
+        let keys = prepared.keys();
+        let at = |id: &ColumnId| deciding.iter().position(|column| column.id == *id);
         let mut rows = Self {
             view: view.clone(),
             heads: Vec::new(),
-            deciding: columns.cloned().collect(),
-            descending: Arc::new(prepared.keys().iter().map(|key| key.descending).collect()),
+            compared: keys.iter().filter_map(|key| at(&key.column)).collect(),
+            descending: Arc::new(keys.iter().map(|key| key.descending).collect()),
+            deciding,
             prepared,
             rows: Vec::new(),
             by_id: HashSet::new(),
@@ -128,17 +69,13 @@ impl ViewRows {
     fn fill(&mut self, document: &impl ReadDoc, index: &TableIndex) {
         let mut cells = Cells::read(document, index, &self.prepared.deciding(), &self.prepared.compared());
         let rows = self.prepared.rows(&cells);
-        let columns: Vec<_> = self.prepared.keys().iter().map(|key| &key.column).collect();
-        let mut keys = cells.take_keys(&columns);
+        let compared: Vec<_> = self.compared.iter().map(|at| &self.deciding[*at].id).collect();
+        let mut keys = cells.take_keys(&compared);
         let key = |row: usize| {
             let values = keys
                 .iter_mut()
                 .map(|keys| std::mem::replace(&mut keys[row], SortKey::Empty));
-            ViewKey(Arc::new(Standing {
-                row: index.live()[row].clone(),
-                values: values.collect(),
-                descending: self.descending.clone(),
-            }))
+            ViewKey::new(index.live()[row].clone(), values.collect(), self.descending.clone())
         };
         self.rows = rows.into_iter().map(key).collect();
         self.by_id = self.rows.iter().cloned().map(ById).collect();
@@ -155,8 +92,33 @@ impl ViewRows {
         index: &TableIndex,
         touched: impl IntoIterator<Item = &'r RowId>,
     ) {
-        let _ = touched;
-        self.fill(document, index);
+        self.heads = index.heads().to_vec();
+        let touched: HashSet<&RowId> = touched.into_iter().collect();
+        if touched.len() * ROW_BY_ROW > index.live().len() {
+            return self.fill(document, index);
+        }
+        let (mut gone, mut fresh) = (Vec::new(), Vec::new());
+        for id in touched {
+            let old = self.by_id.take(id).map(|ById(key)| key);
+            let new = index.row(id).and_then(|row| self.place_shared(document, row));
+            self.by_id.extend(new.clone().map(ById));
+            match (old, new) {
+                // It stays where it is: most cells decide nothing, and then there is no list to be moved.
+                (Some(old), Some(new)) if old == new => {
+                    if let Ok(at) = self.rows.binary_search(&old) {
+                        self.rows[at] = new;
+                    }
+                }
+                (old, new) => {
+                    gone.extend(old);
+                    fresh.extend(new);
+                }
+            }
+        }
+        gone.sort_unstable();
+        fresh.sort_unstable();
+        take_out(&mut self.rows, &gone, ViewKey::cmp);
+        put_in(&mut self.rows, fresh, ViewKey::cmp);
     }
 
     /// Takes over columns that were changed since: other names, widths and places, columns that came or went. False if the
@@ -164,11 +126,10 @@ impl ViewRows {
     #[must_use]
     pub fn follow_columns(&mut self, columns: &[Column]) -> bool {
         let prepared = Prepared::new(&self.view, columns);
-        let options =
-            |column: &Column| -> Vec<String> { column.options.iter().map(|option| option.id.clone()).collect() };
+        let same_options = |a: &Column, b: &Column| a.options.iter().map(|o| &o.id).eq(b.options.iter().map(|o| &o.id));
         let same = |known: &Column| {
             let now = columns.iter().find(|column| column.id == known.id);
-            now.is_some_and(|now| now.deleted.is_none() && now.kind == known.kind && options(now) == options(known))
+            now.is_some_and(|now| now.deleted.is_none() && now.kind == known.kind && same_options(now, known))
         };
         let keeps = prepared.filter == self.prepared.filter
             && prepared.keys() == self.prepared.keys()
@@ -254,12 +215,8 @@ impl ViewRows {
         if !self.prepared.passes(&reading) {
             return None;
         }
-        let keys = self.prepared.keys();
-        let value = |at: usize| SortKey::of(&self.deciding[at], &readings[at]);
-        Some(ViewKey(Arc::new(Standing {
-            row: row.clone(),
-            values: keys.iter().filter_map(|key| find(&key.column).map(value)).collect(),
-            descending: self.descending.clone(),
-        })))
+        let values = self.compared.iter();
+        let values = values.map(|at| SortKey::of(&self.deciding[*at], &readings[*at]));
+        Some(ViewKey::new(row.clone(), values.collect(), self.descending.clone()))
     }
 }

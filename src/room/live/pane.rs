@@ -7,11 +7,15 @@
 //! - A step is given out once the room is durable up to its end.
 //! - A receiver's position is where a step ends, or within one that says nothing.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Semaphore;
 
+use super::board::Window as Shown;
+use super::catching_up::Remembered;
 use crate::document::feed::Window;
 use crate::document::table::{RowId, ViewId};
 use crate::id::ConnectionId;
@@ -24,6 +28,9 @@ const STEP_BYTES: usize = 4 << 20;
 
 /// A receiver with more frames than this before it is told the difference in one instead.
 const FRAMES_ONE_BY_ONE: usize = 8;
+
+/// Windows are told apart by numbers, for those who look at what goes on in them.
+static NEXT_WINDOW: AtomicU64 = AtomicU64::new(1);
 
 /// What is followed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
@@ -82,33 +89,58 @@ enum Frame {
 /// What all who follow the same share.
 pub struct Pane {
     pub key: PaneKey,
+    /// What was shown to those who came. A leaf.
+    remembered: Mutex<Remembered>,
     ring: Mutex<Ring>,
+    /// One at a time makes what is shown to those who come: the others find it made.
+    pub turn: Semaphore,
 }
 
 #[derive(Default)]
 struct Ring {
     steps: VecDeque<Step>,
     bytes: usize,
-    receivers: HashMap<ConnectionId, Arc<Mark>>,
+    /// By connection, and the key of their mark.
+    receivers: HashMap<(ConnectionId, u32), Arc<Mark>>,
     /// Up to where the receivers were told that there is something.
     announced: (u64, u64),
     ended: Option<Gone>,
+    /// The position of the newest step, or where the pane began.
+    newest: u64,
     /// The rows of a window; its receivers see the cursors in these alone.
-    rows: Option<Arc<std::collections::HashSet<RowId>>>,
+    shown: Option<Shown>,
 }
 
 impl Pane {
-    pub(super) fn new(key: PaneKey) -> Arc<Self> {
-        let ring = Mutex::default();
-        Arc::new(Self { key, ring })
+    pub(super) fn new(key: PaneKey, position: u64) -> Arc<Self> {
+        let ring = Ring {
+            newest: position,
+            ..Ring::default()
+        };
+        Arc::new(Self {
+            key,
+            remembered: Mutex::default(),
+            ring: Mutex::new(ring),
+            turn: Semaphore::new(1),
+        })
     }
 
-    pub(super) fn receive(&self, connection: ConnectionId, mark: Arc<Mark>) {
-        self.ring().receivers.insert(connection, mark);
+    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn leave(&self, connection: ConnectionId) {
-        self.ring().receivers.remove(&connection);
+    pub(super) fn receive(&self, mark: Arc<Mark>) {
+        let receiver = (mark.inbox().connection(), mark.key());
+        self.ring().receivers.insert(receiver, mark);
+    }
+
+    pub(super) fn leave(&self, mark: &Mark) {
+        self.ring().receivers.remove(&(mark.inbox().connection(), mark.key()));
+    }
+
+    /// Whether something may be shown that the pane has not seen.
+    pub(super) fn is_behind(&self, durable: u64) -> bool {
+        self.ring().newest < durable
     }
 
     pub fn is_followed(&self) -> bool {
@@ -116,12 +148,26 @@ impl Pane {
     }
 
     /// The rows of a window, as far as they were looked at; none for a whole table.
-    pub fn rows(&self) -> Option<Arc<std::collections::HashSet<RowId>>> {
-        self.ring().rows.clone()
+    pub fn shown(&self) -> Option<Shown> {
+        self.ring().shown.clone()
     }
 
-    pub(super) fn set_rows(&self, rows: Option<Arc<std::collections::HashSet<RowId>>>) {
-        self.ring().rows = rows;
+    pub(super) fn show(&self, rows: HashSet<RowId>) {
+        let mut ring = self.ring();
+        match &mut ring.shown {
+            Some(shown) if *shown.rows == rows => {}
+            Some(shown) => {
+                shown.rows = Arc::new(rows);
+                shown.generation += 1;
+            }
+            none => {
+                *none = Some(Shown {
+                    id: NEXT_WINDOW.fetch_add(1, Ordering::Relaxed),
+                    generation: 0,
+                    rows: Arc::new(rows),
+                });
+            }
+        }
     }
 
     pub(super) fn step(&self, from: u64, reached: Reached, text: Option<String>) {
@@ -151,7 +197,9 @@ impl Pane {
     pub(super) fn announce(&self, durable: u64, epoch: u64) {
         let mut ring = self.ring();
         let newest = ring.steps.iter().rev().map(|step| &step.reached);
-        let newest = newest.filter(|reached| reached.position <= durable).map(|reached| (epoch, reached.position));
+        let newest = newest
+            .filter(|reached| reached.position <= durable)
+            .map(|reached| (epoch, reached.position));
         let Some(newest) = newest.max() else { return };
         if ring.announced < newest {
             ring.announced = newest;
@@ -178,8 +226,8 @@ impl Pane {
         if first.reached.epoch != reached.epoch {
             return Pulled::Anew;
         }
-        let is_joined = first.from == reached.position
-            || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
+        let is_joined =
+            first.from == reached.position || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
         if !is_joined {
             return Pulled::Behind;
         }
@@ -206,6 +254,7 @@ impl Pane {
 
 impl Ring {
     fn push(&mut self, from: u64, reached: Reached, frame: Frame) {
+        self.newest = reached.position;
         // Edits elsewhere in the table would push out what concerns this pane.
         if let (Frame::Nothing, Some(last)) = (&frame, self.steps.back_mut())
             && matches!(last.frame, Frame::Nothing)
@@ -245,7 +294,7 @@ mod tests {
     }
 
     fn pane(steps: impl IntoIterator<Item = (u64, u64, Option<&'static str>)>) -> Arc<Pane> {
-        let pane = Pane::new(PaneKey::default());
+        let pane = Pane::new(PaneKey::default(), 0);
         for (from, upto, text) in steps {
             pane.step(from, at(upto), text.map(str::to_owned));
         }
@@ -253,7 +302,10 @@ mod tests {
     }
 
     fn frames(texts: &[&'static str], upto: u64) -> Pulled {
-        Pulled::Frames(texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(), at(upto))
+        Pulled::Frames(
+            texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(),
+            at(upto),
+        )
     }
 
     #[test]

@@ -1,20 +1,14 @@
 //! A difference as the messages tell it: rows with their values, who wrote them, the version they lead to.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use automerge::Automerge;
 
-use crate::document::feed::{Came, Difference, RowChange, Scope};
+use super::trail::Who;
+use crate::document::feed::{Came, Difference, RowChange, Scope, Window};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
 use crate::wire::live::{Cell, Changes, RecordChanged};
-
-/// Who has written something, as far as it is known.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Who {
-    pub user: Option<Arc<str>>,
-    pub device: Option<Arc<str>>,
-    pub change: Option<Arc<str>>,
-}
 
 /// What a difference is told about.
 pub(super) struct Telling<'t> {
@@ -27,29 +21,22 @@ pub(super) struct Telling<'t> {
 }
 
 impl<'t> Telling<'t> {
-    /// The difference as a message; none if there is nothing in it.
-    pub fn tell(
-        &self,
-        difference: Difference,
-        from: Option<&'t str>,
-        who: impl Fn(&RowId) -> Who,
-    ) -> Option<Changes<'t>> {
+    /// The difference as a message.
+    pub fn tell(&self, difference: Difference, from: Option<&'t str>, who: impl Fn(&RowId) -> Who) -> Changes<'t> {
         let columns = self.scope.columns(self.index);
         let row = |change: RowChange| self.row(change, &columns, &who);
         let changes: Vec<_> = difference.rows.into_iter().map(row).collect();
-        let is_nothing = changes.is_empty()
-            && difference.title.is_none()
-            && difference.columns.is_none()
-            && !difference.row_count_changed;
-        (!is_nothing).then(|| Changes {
+        Changes {
             table_id: self.table,
             from,
             changes,
-            columns: difference.columns.map(|columns| columns.iter().map(Into::into).collect()),
+            columns: difference
+                .columns
+                .map(|columns| columns.iter().map(Into::into).collect()),
             title: difference.title,
             row_count: difference.row_count_changed.then_some(difference.row_count),
             version: self.version,
-        })
+        }
     }
 
     fn row(&self, change: RowChange, columns: &[&Column], who: &impl Fn(&RowId) -> Who) -> RecordChanged {
@@ -69,7 +56,7 @@ impl<'t> Telling<'t> {
         let Who { user, device, change } = who(&row);
         RecordChanged {
             kind,
-            record_id: row.as_str().into(),
+            record_id: row.to_string(),
             changes: cells,
             index,
             user_id: user,
@@ -81,7 +68,10 @@ impl<'t> Telling<'t> {
     /// The cells of a row that hold something.
     fn filled(&self, row: &RowEntry, columns: &[&Column]) -> Vec<Cell> {
         let readings = cells::row_cells(self.document, &row.object, columns.iter().copied());
-        let filled = columns.iter().zip(readings).filter(|(_, (_, reading))| !reading.is_empty());
+        let filled = columns
+            .iter()
+            .zip(readings)
+            .filter(|(_, (_, reading))| !reading.is_empty());
         filled.map(|(column, (_, reading))| cell(column, &reading)).collect()
     }
 
@@ -89,14 +79,37 @@ impl<'t> Telling<'t> {
     fn cells(&self, row: &RowEntry, ids: &[ColumnId]) -> Vec<Cell> {
         let columns: Vec<_> = ids.iter().filter_map(|id| self.index.column(id)).collect();
         let readings = cells::row_cells(self.document, &row.object, columns.iter().copied());
-        columns.iter().zip(readings).map(|(column, (_, reading))| cell(column, &reading)).collect()
+        columns
+            .iter()
+            .zip(readings)
+            .map(|(column, (_, reading))| cell(column, &reading))
+            .collect()
     }
 }
 
 fn cell(column: &Column, reading: &Reading) -> Cell {
     Cell {
-        field_id: column.id.as_str().into(),
+        field_id: column.id.to_string(),
         new_value: reading.to_json(),
         marked: matches!(reading, Reading::Mismatch(_)).then(|| column.kind.expects()),
     }
+}
+
+/// The rows of a scope, in their order.
+pub(super) fn rows_of<'r>(
+    scope: &Scope<'r>,
+    index: &'r TableIndex,
+) -> Box<dyn ExactSizeIterator<Item = &'r Arc<RowEntry>> + 'r> {
+    let all = scope.row_count(index);
+    let Window { offset, limit } = scope.window.unwrap_or(Window { offset: 0, limit: all });
+    let range = offset.min(all)..offset.saturating_add(limit).min(all);
+    match scope.view {
+        Some((_, view)) => Box::new(view.rows(range)),
+        None => Box::new(index.live()[range].iter()),
+    }
+}
+
+/// The ids of these rows.
+pub(super) fn rows_shown(scope: &Scope<'_>, index: &TableIndex) -> HashSet<RowId> {
+    rows_of(scope, index).map(|row| row.id.clone()).collect()
 }

@@ -257,10 +257,10 @@ impl SyncDoor {
         {
             return self.refuse(Close::BadFrame, "this socket has joined under another peer id");
         }
-        if peer.is_agent() {
+        if peer.is_spoken_for() {
             return self.refuse(
                 Close::Policy,
-                "this peer id belongs to a program that is present over HTTP",
+                "this peer id belongs to somebody who is present over HTTP or at the live door",
             );
         }
         let lasting_storage = metadata.storage_id.clone().filter(|_| !metadata.is_ephemeral);

@@ -12,6 +12,7 @@ use automerge::{Automerge, Change, ObjId, ROOT, ReadDoc};
 
 use super::{Role, RowEntry, TableIndex, is_cell, read_field, row_of, unread};
 use crate::document::crdt::object_id;
+use crate::document::sorted::{put_in, take_out};
 use crate::document::table::{NotATable, RowId, columns, key};
 
 /// More operations than this are not looked through one by one: building anew is then about as quick.
@@ -108,9 +109,11 @@ impl TableIndex {
         if touched.is_empty() {
             return;
         }
-        let gone: Vec<_> = touched.iter().filter_map(|id| self.by_id.get(id).cloned()).collect();
-        take_out(&mut self.rows, &gone);
-        take_out(&mut self.live, &gone);
+        let by_place = |a: &Arc<RowEntry>, b: &Arc<RowEntry>| a.place().cmp(&b.place());
+        let mut gone: Vec<_> = touched.iter().filter_map(|id| self.by_id.get(id).cloned()).collect();
+        gone.sort_unstable_by(by_place);
+        take_out(&mut self.rows, &gone, by_place);
+        take_out(&mut self.live, &gone, by_place);
         let mut fresh = Vec::with_capacity(touched.len());
         for id in touched {
             if let Some(old) = self.by_id.remove(&id) {
@@ -118,7 +121,7 @@ impl TableIndex {
                 self.count(&id, -1);
             }
             let block = self.blocks.get(id.block()).map(|block| &block.object);
-            if let Some((row, parts)) = block.and_then(|block| read_row(document, block, id)) {
+            if let Some((row, parts)) = block.and_then(|block| read_row(document, block, &id)) {
                 self.count(&row.id, 1);
                 for object in parts.into_iter().chain([row.object.clone()]) {
                     self.roles.insert(object, Role::Row(row.id.clone()));
@@ -128,12 +131,10 @@ impl TableIndex {
                 fresh.push(row);
             }
         }
-        fresh.sort_unstable_by(|a: &Arc<RowEntry>, b| a.place().cmp(&b.place()));
-        put_in(
-            &mut self.live,
-            fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect(),
-        );
-        put_in(&mut self.rows, fresh);
+        fresh.sort_unstable_by(by_place);
+        let live = fresh.iter().filter(|row| row.deleted.is_none()).cloned().collect();
+        put_in(&mut self.live, live, by_place);
+        put_in(&mut self.rows, fresh, by_place);
     }
 }
 
@@ -144,8 +145,15 @@ fn object_of(object: &ObjectId) -> ObjId {
     }
 }
 
+impl RowEntry {
+    /// A row of a block, as it is in any version of the document.
+    pub(in crate::document) fn read(document: &impl ReadDoc, block: &ObjId, id: &RowId) -> Option<Self> {
+        read_row(document, block, id).map(|(row, _)| row)
+    }
+}
+
 /// A row and the objects it depends on besides its own.
-fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry, Vec<ObjId>)> {
+fn read_row(document: &impl ReadDoc, block: &ObjId, id: &RowId) -> Option<(RowEntry, Vec<ObjId>)> {
     let entry = document
         .map_range(block, id.as_str().to_owned()..=id.as_str().to_owned())
         .next()?;
@@ -161,41 +169,4 @@ fn read_row(document: &Automerge, block: &ObjId, id: RowId) -> Option<(RowEntry,
         }
     }
     Some((row, parts))
-}
-
-/// Each single row moves the tail of the list; from so many on, the whole list is gone through once.
-const MANY_PLACES: usize = 64;
-
-fn take_out(rows: &mut Vec<Arc<RowEntry>>, gone: &[Arc<RowEntry>]) {
-    if gone.len() > MANY_PLACES {
-        let gone: HashSet<&RowId> = gone.iter().map(|row| &row.id).collect();
-        rows.retain(|row| !gone.contains(&row.id));
-        return;
-    }
-    for row in gone {
-        if let Ok(at) = rows.binary_search_by(|other| other.place().cmp(&row.place())) {
-            rows.remove(at);
-        }
-    }
-}
-
-/// Puts sorted rows into the list. Those of an import stand side by side, and all go in at once.
-fn put_in(rows: &mut Vec<Arc<RowEntry>>, fresh: Vec<Arc<RowEntry>>) {
-    let place_of = |rows: &[Arc<RowEntry>], row: &RowEntry| rows.partition_point(|other| other.place() < row.place());
-    let [Some(first), Some(last)] = [fresh.first(), fresh.last()] else {
-        return;
-    };
-    let (start, end) = (place_of(rows, first), place_of(rows, last));
-    if start == end {
-        rows.splice(start..start, fresh);
-    } else if fresh.len() > MANY_PLACES {
-        rows.extend(fresh);
-        // The stable sort merges the two sorted parts, where the other would sort all anew.
-        rows.sort_by(|a, b| a.place().cmp(&b.place()));
-    } else {
-        for row in fresh {
-            let at = place_of(rows, &row);
-            rows.insert(at, row);
-        }
-    }
 }
