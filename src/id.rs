@@ -7,6 +7,8 @@ use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
+use sha2::{Digest, Sha256};
+
 /// The longest decoded document id taken, in bytes. Ids are UUIDs (16 bytes) unless an application sets its own
 /// `idFactory`; those of keyhive have 32.
 const MAX_DOCUMENT_ID_BYTES: usize = 64;
@@ -100,6 +102,9 @@ pub struct PeerId(Arc<str>);
 /// What the peer ids of programs begin with that are present over HTTP. No peer may join or speak under such an id.
 const AGENT: &str = "agent:";
 
+/// What the peer ids of people at the live door begin with. No peer may join or speak under such an id either.
+const LIVE: &str = "live:";
+
 impl PeerId {
     pub fn parse(text: &str) -> Result<Self, BadName> {
         bounded("peer id", text).map(Self)
@@ -111,9 +116,31 @@ impl PeerId {
         Self::parse(&format!("{AGENT}{session}"))
     }
 
-    /// Whether it is the server that speaks for this peer.
+    /// The id under which one device of a user at the live door is present, however long their own ids are. It is a digest
+    /// of both, so that two users who call their devices the same are two peers.
+    pub fn of_live(user: &str, device: &str) -> Self {
+        let length = (user.len() as u64).to_be_bytes();
+        let digest = Sha256::new()
+            .chain_update(length)
+            .chain_update(user)
+            .chain_update(device)
+            .finalize();
+        Self(format!("{LIVE}{}", bs58::encode(&digest[..16]).into_string()).into())
+    }
+
+    /// Whether this is a program that is present over HTTP.
     pub fn is_agent(&self) -> bool {
         self.0.starts_with(AGENT)
+    }
+
+    /// Whether this is somebody at the live door.
+    pub fn is_live(&self) -> bool {
+        self.0.starts_with(LIVE)
+    }
+
+    /// Whether it is the server that speaks for this peer, and nobody else may.
+    pub fn is_spoken_for(&self) -> bool {
+        self.is_agent() || self.is_live()
     }
 
     pub fn as_str(&self) -> &str {
@@ -189,5 +216,26 @@ mod tests {
         assert!(PeerId::parse("peer-1").is_ok());
         assert!(matches!(PeerId::parse(""), Err(BadName::Empty(_))));
         assert!(matches!(PeerId::parse(&"x".repeat(513)), Err(BadName::TooLong { .. })));
+    }
+
+    #[test]
+    fn people_at_the_live_door_have_an_id_for_each_user_and_device() {
+        let ids = [
+            ("ada", "laptop"),
+            ("grace", "laptop"),
+            ("ada", "phone"),
+            ("adal", "aptop"),
+        ];
+        let mut peers: Vec<_> = ids.iter().map(|(user, device)| PeerId::of_live(user, device)).collect();
+        assert_eq!(peers[0], PeerId::of_live("ada", "laptop"));
+        assert!(
+            peers
+                .iter()
+                .all(|peer| peer.is_live() && peer.is_spoken_for() && !peer.is_agent())
+        );
+        peers.sort();
+        peers.dedup();
+        assert_eq!(peers.len(), 4);
+        assert!(PeerId::of_live(&"x".repeat(10_000), &"y".repeat(10_000)).as_str().len() < 32);
     }
 }

@@ -1,5 +1,5 @@
 // Builds dist/: script, stylesheet and wasm under hashed names, index.html, service worker, sample, the page about the
-// API, and .br and .gz beside each.
+// API, the page of the live door, and .br and .gz beside each.
 
 import { build } from "esbuild"
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises"
@@ -7,6 +7,7 @@ import path from "node:path"
 import { promisify } from "node:util"
 import { brotliCompress, constants, gzip } from "node:zlib"
 import { writeDocs } from "./docs.mjs"
+import { writeLive } from "./live.mjs"
 import { writeSample } from "./sample.mjs"
 
 const here = import.meta.dirname ?? path.dirname(new URL(import.meta.url).pathname)
@@ -51,6 +52,7 @@ await writeFile(path.join(dist, "index.html"), html)
 await copyFile(path.join(here, "static/favicon.svg"), path.join(dist, "favicon.svg"))
 await writeSample(here, dist)
 await writeDocs(here, dist)
+await writeLive(here, dist)
 
 const kept = ["/", asset(/^main-.*\.js$/), asset(/^style-.*\.css$/), asset(/\.wasm$/), "/favicon.svg", "/sample.json"]
 await build({

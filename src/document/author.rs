@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Door {
     /// The automerge-repo protocol at `/sync`.
     Sync,
+    /// JSON frames at `/live`.
+    Live,
     /// HTTP at `/v1`.
     Rest,
     /// The server itself: the sample table.
@@ -22,10 +24,10 @@ pub enum Door {
 pub struct Author {
     /// Milliseconds since 1970, by the server's clock, when the change came in.
     pub time: u64,
-    /// The authenticated user; none where nobody had to prove who they are.
+    /// The user: authenticated, or at the live door as its client says. None where nobody had to say who they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// What the change came from: the storage id of the peer, else its peer id.
+    /// What the change came from: the storage id of the peer, else its peer id; at the live door the id of the device.
     pub device: String,
     pub door: Door,
 }

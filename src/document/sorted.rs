@@ -5,44 +5,51 @@
 
 use std::cmp::Ordering;
 
-/// Each single item moves the tail of the list; from so many on, the whole list is gone through once.
-const MANY_PLACES: usize = 64;
+/// Each single item moves the tail of the list; from so many on, the whole list is gone through once. Comparing is what
+/// takes time, not moving, so that either way only what goes or comes is compared.
+const MANY_PLACES: usize = 16;
 
 /// Takes items out, as far as they are in the list. Both are sorted.
 pub(super) fn take_out<T>(list: &mut Vec<T>, gone: &[T], compare: impl Fn(&T, &T) -> Ordering) {
-    if gone.len() > MANY_PLACES {
-        let mut gone = gone.iter().peekable();
-        list.retain(|item| {
-            while gone.next_if(|gone| compare(gone, item).is_lt()).is_some() {}
-            gone.next_if(|gone| compare(gone, item).is_eq()).is_none()
-        });
-        return;
-    }
-    for item in gone {
-        if let Ok(at) = list.binary_search_by(|other| compare(other, item)) {
+    let place_of = |item| list.binary_search_by(|other| compare(other, item)).ok();
+    let places: Vec<usize> = gone.iter().filter_map(place_of).collect();
+    if places.len() < MANY_PLACES {
+        for at in places.into_iter().rev() {
             list.remove(at);
         }
+        return;
     }
+    let (mut places, mut at) = (places.into_iter().peekable(), 0..);
+    list.retain(|_| {
+        let here = at.next();
+        places.next_if(|place| Some(*place) == here).is_none()
+    });
 }
 
-/// Puts sorted items into the list. Those of an import stand side by side, and all go in at once.
+/// Puts items into the list that are not in it. Both are sorted. Those of an import stand side by side, and all go in at
+/// once.
 pub(super) fn put_in<T>(list: &mut Vec<T>, fresh: Vec<T>, compare: impl Fn(&T, &T) -> Ordering) {
-    let place_of = |list: &[T], item: &T| list.partition_point(|other| compare(other, item).is_lt());
-    let [Some(first), Some(last)] = [fresh.first(), fresh.last()] else {
+    let place_of = |item| list.partition_point(|other| compare(other, item).is_lt());
+    let places: Vec<usize> = fresh.iter().map(place_of).collect();
+    let [Some(first), Some(last)] = [places.first(), places.last()] else {
         return;
     };
-    let (start, end) = (place_of(list, first), place_of(list, last));
-    if start == end {
-        list.splice(start..start, fresh);
-    } else if fresh.len() > MANY_PLACES {
-        list.extend(fresh);
-        // The stable sort merges the two sorted parts, where the other would sort all anew.
-        list.sort_by(compare);
-    } else {
-        for item in fresh {
-            let at = place_of(list, &item);
+    if first == last {
+        list.splice(*first..*first, fresh);
+    } else if fresh.len() < MANY_PLACES {
+        for (at, item) in places.into_iter().zip(fresh).rev() {
             list.insert(at, item);
         }
+    } else {
+        let mut merged = Vec::with_capacity(list.len() + fresh.len());
+        let (mut known, mut taken) = (std::mem::take(list).into_iter(), 0);
+        for (at, item) in places.into_iter().zip(fresh) {
+            merged.extend(known.by_ref().take(at - taken));
+            merged.push(item);
+            taken = at;
+        }
+        merged.extend(known);
+        *list = merged;
     }
 }
 

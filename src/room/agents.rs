@@ -9,19 +9,14 @@
 //! - Agents are at most half of a room's people: they do not crowd out those who came to work.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 
 use super::audience::Audience;
+use super::voice::{NULL, Voice};
 use crate::id::{ConnectionId, PeerId};
-use crate::sync::presence::Heard;
 use crate::wire::payload::{self, Payload, Presence};
-use crate::wire::repo::Ephemeral;
-
-/// CBOR's null.
-const NULL: &[u8] = &[0xf6];
 
 /// Why an agent is not shown.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,9 +37,7 @@ pub struct Agents(HashMap<PeerId, Agent>);
 
 #[derive(Debug)]
 struct Agent {
-    /// The session that its messages are counted in.
-    session: String,
-    count: u64,
+    voice: Voice,
     /// What it shows or has shown.
     channels: Vec<String>,
 }
@@ -94,14 +87,12 @@ impl Audience {
             self.dismiss_agent(now, agent);
         }
         let channels = told.iter().map(|(name, _)| (*name).to_owned()).collect();
-        let session = || self.sessions.next();
         let known = self.agents.0.entry(agent.clone()).or_insert_with(|| Agent {
-            session: session(),
-            count: 0,
+            voice: Voice::new(&self.sessions),
             channels: Vec::new(),
         });
         known.channels = channels;
-        self.speak(now, agent, snapshot);
+        self.speak_for_agent(now, agent, snapshot);
         Ok(is_new)
     }
 
@@ -110,27 +101,16 @@ impl Audience {
         if !self.agents.0.contains_key(agent) {
             return false;
         }
-        self.speak(now, agent, payload::goodbye());
+        self.speak_for_agent(now, agent, payload::goodbye());
         self.agents.forget(agent);
         true
     }
 
     /// Says something in the name of an agent that is known, to everybody.
-    fn speak(&mut self, now: Instant, agent: &PeerId, data: Bytes) {
-        let Some(known) = self.agents.0.get_mut(agent) else {
-            return;
-        };
-        known.count += 1;
-        let ephemeral = Ephemeral {
-            sender: agent.clone(),
-            target: None,
-            document: self.document.to_string(),
-            count: known.count,
-            session: known.session.clone(),
-            data,
-        };
-        if let Heard::Relay { key, .. } = self.roster.hear(now, &ephemeral, ConnectionId::SERVER) {
-            self.push(Arc::new(ephemeral), key, None);
+    fn speak_for_agent(&mut self, now: Instant, agent: &PeerId, data: Bytes) {
+        if let Some(known) = self.agents.0.get_mut(agent) {
+            let ephemeral = known.voice.says(&self.document, agent, data);
+            self.hear(now, ephemeral, ConnectionId::SERVER);
         }
     }
 }
@@ -150,6 +130,7 @@ fn snapshot_of(state: &[(&str, &[u8])]) -> Result<Bytes, NotShown> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Who is in a room: the connections that have its document open, the people they speak for, and what storages have.
 //!
-//! Presence is pushed into the bounded lane of each connection; documents are only marked and pulled. What the
-//! server says in somebody's name (a goodbye when a connection closes, a snapshot for a newcomer) goes out in a session of
+//! Presence is pushed into the bounded lane of each connection of the sync door; documents are only marked and pulled, and so
+//! is the presence that is shown at the live door ([`super::live`]). Everybody is on one roster. What the server says in somebody's name (a goodbye when a connection closes, a snapshot for a newcomer) goes out in a session of
 //! its own, so that the counts of the real author are left alone.
 
 use std::collections::{HashMap, HashSet};
@@ -12,6 +12,7 @@ use automerge::ChangeHash;
 
 use super::agents::Agents;
 use super::inbox::Mark;
+use super::live::{Board, Ended, Lives, Shown};
 use crate::id::{ConnectionId, DocumentId, PeerId, StorageId};
 use crate::sync::bindings::OwnSessions;
 use crate::sync::gossip::{self, Gossip, Subscriptions};
@@ -29,6 +30,12 @@ pub struct AudienceLimits {
     /// When somebody not heard of is taken for gone. Clients send a heartbeat every 15 s.
     #[serde(with = "humantime_serde")]
     pub presence_ttl: Duration,
+    /// Cursors and the like are told at the live door once in this time at most; more seldom where many listen.
+    #[serde(with = "humantime_serde")]
+    pub tick: Duration,
+    /// Whoever is back within this time after a broken connection has not left.
+    #[serde(with = "humantime_serde")]
+    pub return_within: Duration,
     /// Storages whose heads are remembered.
     pub storages: usize,
 }
@@ -40,17 +47,28 @@ impl Default for AudienceLimits {
             people: presence.people,
             state_bytes: presence.state_bytes,
             presence_ttl: presence.ttl,
+            tick: Duration::from_millis(50),
+            return_within: Duration::from_secs(5),
             storages: gossip.storages,
         }
     }
 }
 
 /// A connection that has the document open.
-struct Present {
-    peer: PeerId,
-    mark: Arc<Mark>,
-    /// Whether it was told of the others since it first spoke: before that its page may not have listened yet.
-    told_of_others: bool,
+pub(super) struct Present {
+    pub peer: PeerId,
+    pub mark: Arc<Mark>,
+    pub listens: Listens,
+}
+
+/// How a connection learns of the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Listens {
+    /// Ephemerals are pushed into its lane. `told_of_others` says whether it was told of them since it first spoke: before
+    /// that its page may not have listened yet.
+    ToEphemerals { told_of_others: bool },
+    /// It pulls from the board.
+    ToBoard,
 }
 
 /// What a storage is said to have, until everything that was here when it was said is durable.
@@ -64,12 +82,16 @@ enum Report {
 pub struct Audience {
     pub(super) document: DocumentId,
     pub(super) sessions: Arc<OwnSessions>,
-    present: HashMap<ConnectionId, Present>,
+    pub(super) present: HashMap<ConnectionId, Present>,
     /// The newest connection of each peer.
-    by_peer: HashMap<PeerId, ConnectionId>,
+    pub(super) by_peer: HashMap<PeerId, ConnectionId>,
     pub(super) roster: Roster,
     /// The programs that are present over HTTP.
     pub(super) agents: Agents,
+    /// The people at the live door.
+    pub(super) lives: Lives,
+    /// What is told at the live door.
+    pub(super) board: Board,
     gossip: Gossip,
     /// Reports that wait for a position, the newest of each storage.
     reports: HashMap<StorageId, (u64, f64, Report)>,
@@ -91,6 +113,8 @@ impl Audience {
             ..gossip::Limits::default()
         };
         Self {
+            lives: Lives::default(),
+            board: Board::new(document.clone(), limits),
             document,
             sessions,
             present: HashMap::new(),
@@ -116,20 +140,23 @@ impl Audience {
     /// A connection has opened the document. If it takes the place of an older one of the same peer, the people whom
     /// that one carried stay where they are.
     pub fn enter(&mut self, peer: PeerId, mark: Arc<Mark>) {
+        let told_of_others = false;
+        self.admit(peer, mark, Listens::ToEphemerals { told_of_others });
+    }
+
+    pub(super) fn admit(&mut self, peer: PeerId, mark: Arc<Mark>, listens: Listens) {
         let connection = mark.inbox().connection();
         if let Some(older) = self.by_peer.insert(peer.clone(), connection)
             && older != connection
         {
             self.roster.moved(older, connection);
         }
-        self.present.insert(
-            connection,
-            Present {
-                peer,
-                mark,
-                told_of_others: false,
-            },
-        );
+        self.present.insert(connection, Present { peer, mark, listens });
+    }
+
+    /// The peer that has the document open over a connection.
+    pub fn peer_of(&self, connection: ConnectionId) -> Option<&PeerId> {
+        self.present.get(&connection).map(|present| &present.peer)
     }
 
     pub fn has(&self, connection: ConnectionId) -> bool {
@@ -138,35 +165,44 @@ impl Audience {
 
     /// A connection has left; the people who were heard over it have gone with it.
     pub fn leave(&mut self, connection: ConnectionId, now: Instant) {
-        if let Some(present) = self.present.remove(&connection)
-            && self.by_peer.get(&present.peer) == Some(&connection)
-        {
-            self.by_peer.remove(&present.peer);
+        if let Some(present) = self.present.remove(&connection) {
+            if self.by_peer.get(&present.peer) == Some(&connection) {
+                self.by_peer.remove(&present.peer);
+            }
+            if present.listens == Listens::ToBoard {
+                self.forget_live(&present.peer, connection);
+            }
         }
         self.followers.remove(&connection);
         let gone = self.roster.disconnected(now, connection);
-        self.say_goodbye(gone);
+        self.say_goodbye(gone, Ended::Lost(now));
     }
 
     /// Forgets those who were silent for too long.
     pub fn expire(&mut self, now: Instant) {
         let gone = self.roster.expire(now);
         gone.iter().for_each(|peer| self.agents.forget(peer));
-        self.say_goodbye(gone);
+        self.say_goodbye(gone, Ended::Left);
     }
 
-    fn say_goodbye(&mut self, gone: Vec<PeerId>) {
+    fn say_goodbye(&mut self, gone: Vec<PeerId>, ended: Ended) {
         if gone.is_empty() {
             return;
         }
+        gone.iter().for_each(|peer| self.board.note_end(peer, ended));
         for goodbye in presence::goodbyes(self.document.as_str(), &self.sessions.next(), gone) {
             self.push(Arc::new(goodbye), Some(Key::Goodbye), None);
         }
     }
 
-    /// Tells every connection that there is something to look at.
+    /// Tells every connection of the sync door that there is something to look at. Those at the live door are told once what
+    /// they are to be told is made.
     pub fn mark_all(&self) {
-        for present in self.present.values() {
+        for present in self
+            .present
+            .values()
+            .filter(|present| present.listens != Listens::ToBoard)
+        {
             present.mark.set();
         }
     }
@@ -176,6 +212,7 @@ impl Audience {
         let Heard::Relay { key, restored } = self.roster.hear(now, &ephemeral, via) else {
             return false;
         };
+        self.note(&ephemeral.sender, key.as_ref(), restored.is_some());
         if let Some(state) = restored {
             let again = [(ephemeral.sender.clone(), state)];
             for snapshot in presence::in_their_name(self.document.as_str(), &self.sessions.next(), again) {
@@ -183,14 +220,31 @@ impl Audience {
             }
         }
         self.push(Arc::new(ephemeral), key, Some(via));
-        if self
-            .present
-            .get_mut(&via)
-            .is_some_and(|present| !std::mem::replace(&mut present.told_of_others, true))
+        if let Some(Present {
+            listens: Listens::ToEphemerals { told_of_others },
+            ..
+        }) = self.present.get_mut(&via)
+            && !std::mem::replace(told_of_others, true)
         {
             self.tell_of_others(via);
         }
         true
+    }
+
+    /// Notes for the board that somebody has said something, if anybody looks at it.
+    fn note(&mut self, sender: &PeerId, key: Option<&Key>, is_back: bool) {
+        if !self.board.is_watched() {
+            return;
+        }
+        match key {
+            Some(Key::Goodbye) => self.board.note_end(sender, Ended::Left),
+            // Who does not fit on the roster is heard, but not listed.
+            _ if !self.roster.is_here(sender) => {}
+            _ if is_back => self.board.note_shown(sender, Shown::ALL),
+            Some(Key::Snapshot) => self.board.note_shown(sender, Shown::ALL),
+            Some(Key::Update(channel)) => self.board.note_shown(sender, Shown::of_channel(channel)),
+            Some(Key::Heartbeat) | None => self.board.note_sign(sender),
+        }
     }
 
     /// Sends a newcomer the state of everybody else, which it would otherwise wait for.
@@ -214,7 +268,8 @@ impl Audience {
     /// Puts a message into the lane of everybody but its author and the connection it came over.
     pub(super) fn push(&self, ephemeral: Arc<Ephemeral>, key: Option<Key>, via: Option<ConnectionId>) {
         for (connection, present) in &self.present {
-            if Some(*connection) == via || present.peer == ephemeral.sender {
+            let is_deaf = present.listens == Listens::ToBoard;
+            if is_deaf || Some(*connection) == via || present.peer == ephemeral.sender {
                 continue;
             }
             let (document, key, ephemeral) = (present.mark.key(), key.clone(), ephemeral.clone());

@@ -17,7 +17,7 @@ use super::run::heads_with;
 use super::seen::Seen;
 use crate::document::crdt::{Document, EditFailed};
 use crate::store::{Place, StoredChange, Tombstone};
-use crate::sync::log::Heads;
+use crate::sync::log::{Heads, Logged};
 
 /// What an edit has come to. It may be shown once the room has saved what was [`Edited::seen`].
 #[derive(Debug, Clone)]
@@ -151,9 +151,14 @@ impl Room {
         if let Some(change) = change {
             let bytes = Bytes::copy_from_slice(change.raw_bytes());
             let heads: Heads = heads_with(&before, &change).into();
-            let number = self
-                .log()
-                .append(change.hash(), bytes.clone(), heads, writer.connection);
+            let number = self.log().append(Logged {
+                hash: change.hash(),
+                bytes: bytes.clone(),
+                heads,
+                from: writer.connection,
+                author: &writer.author,
+                key: None,
+            });
             changes.push(StoredChange {
                 number,
                 hash: change.hash().0,

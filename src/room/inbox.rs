@@ -21,6 +21,10 @@ pub enum Close {
     BadFrame,
     /// 1003: a text frame where only binary ones have a meaning.
     NotBinary,
+    /// 1003: a binary frame where only text has a meaning.
+    NotText,
+    /// 1007: text that is not UTF-8.
+    BadText,
     /// 1008: the frames are well formed, what they ask for is not allowed.
     Policy,
     /// 1009: a frame or message over the limit.
@@ -40,7 +44,8 @@ impl Close {
         match self {
             Close::ShuttingDown => 1001,
             Close::BadFrame => 1002,
-            Close::NotBinary => 1003,
+            Close::NotBinary | Close::NotText => 1003,
+            Close::BadText => 1007,
             Close::Policy => 1008,
             Close::TooLarge => 1009,
             Close::TryLater => 1013,
@@ -56,6 +61,8 @@ impl Close {
             Close::ShuttingDown => "shutting-down",
             Close::BadFrame => "bad-frame",
             Close::NotBinary => "not-binary",
+            Close::NotText => "not-text",
+            Close::BadText => "bad-text",
             Close::Policy => "policy",
             Close::TooLarge => "too-large",
             Close::TryLater => "try-later",
@@ -70,6 +77,8 @@ impl Close {
             Close::ShuttingDown => "the server is shutting down",
             Close::BadFrame => "a frame that does not decode",
             Close::NotBinary => "a text frame, where the protocol is binary",
+            Close::NotText => "a binary frame, where the protocol is text",
+            Close::BadText => "text that is not UTF-8",
             Close::Policy => "not allowed",
             Close::TooLarge => "a frame over the limit",
             Close::TryLater => "try again later",

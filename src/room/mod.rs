@@ -9,6 +9,7 @@ mod edit;
 mod fate;
 pub mod inbox;
 mod keys;
+pub mod live;
 mod notes;
 #[allow(clippy::module_inception)]
 pub mod room;
@@ -18,6 +19,8 @@ mod seen;
 mod sleep;
 mod table;
 mod turns;
+mod views;
+mod voice;
 
 pub use bring::{Brought, NotBrought};
 pub use commit::{Commit, Writer};
@@ -32,3 +35,4 @@ pub use seen::Seen;
 pub use sleep::Waking;
 pub use table::TableReading;
 pub use turns::BulkTurn;
+pub use views::Views;

@@ -16,6 +16,8 @@ use bytes::Bytes;
 use tokio::sync::Notify;
 
 use super::audience::{Audience, AudienceLimits};
+use super::live::LiveRoom;
+use super::live::panes::Panes;
 use super::notes::Notes;
 use super::seen::Seen;
 use super::table::TableOf;
@@ -93,6 +95,8 @@ pub(super) struct Slot {
     pub replica: Option<(u64, Arc<Mutex<Replica>>)>,
     /// Its index and the newest reading, if it is a table that somebody asked about.
     pub table: TableOf,
+    /// What live subscribers follow of it.
+    pub panes: Panes,
     pub last_use: Instant,
     /// What a compaction would fold: changes and bytes stored since the last snapshot, and its bytes.
     pub tail_changes: usize,
@@ -119,6 +123,7 @@ pub struct Room {
     pub(super) commit_micros: AtomicU64,
     /// Bulk writes queue behind everybody else.
     pub(super) turns: Turns,
+    pub(super) live: LiveRoom,
     /// Connections that left while the slot was in use. A leaf.
     pub(super) gone: Mutex<Vec<ConnectionId>>,
     pub(super) slot: Mutex<Slot>,
@@ -148,6 +153,7 @@ impl Room {
             singly: false,
             replica: None,
             table: TableOf::default(),
+            panes: Panes::default(),
             last_use: now,
             tail_changes: 0,
             tail_bytes: 0,
@@ -166,6 +172,7 @@ impl Room {
             moved: Notify::new(),
             commit_micros: AtomicU64::new(0),
             turns: Turns::default(),
+            live: LiveRoom::default(),
             gone: Mutex::default(),
             id,
             store,
@@ -280,7 +287,7 @@ impl Room {
 
     /// The committer synced, or failed to sync, everything up to here, queued after so many rollbacks. A note may be synced
     /// behind changes that were not: the position it was queued with then means changes that are gone, or others.
-    pub(super) fn flushed(&self, upto: Seen, rollbacks: u64, synced: bool) {
+    pub(super) fn flushed(self: &Arc<Self>, upto: Seen, rollbacks: u64, synced: bool) {
         if synced {
             {
                 let mut log = self.log();
@@ -298,9 +305,10 @@ impl Room {
     }
 
     /// Tells everybody that there is something to look at.
-    pub(super) fn announce(&self) {
+    pub(super) fn announce(self: &Arc<Self>) {
         self.audience().mark_all();
         self.moved.notify_waiters();
+        self.poke_panes();
     }
 
     /// The store failed: the document holds what will never be durable. It is taken back to the last durable change.
@@ -328,6 +336,7 @@ impl Room {
         slot.live = Live::Asleep;
         slot.replica = None;
         slot.table = TableOf::default();
+        slot.panes.forget_rows();
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -365,6 +374,7 @@ impl Room {
             let mut slot = poisoned.into_inner();
             slot.replica = None;
             slot.table = TableOf::default();
+            slot.panes.forget_rows();
             slot.live = Live::Failed {
                 since: Instant::now(),
                 reason: "it panicked earlier".into(),

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::inbox::Mark;
+use super::live::LiveUser;
 use super::room::{Room, RoomLimits};
 use crate::id::{ConnectionId, DocumentId, PeerId};
 use crate::store::Store;
@@ -65,6 +66,21 @@ impl Rooms {
         let mut rooms = self.rooms();
         let room = self.find_or_open(&mut rooms, id, now)?;
         room.audience().enter(peer.clone(), mark.clone());
+        Ok(room)
+    }
+
+    /// Opens the room and makes somebody at the live door part of its audience. They leave with
+    /// [`Audience::leave_live`](super::audience::Audience::leave_live), and then as any other connection.
+    pub fn enter_live(
+        &self,
+        id: &DocumentId,
+        user: &LiveUser,
+        mark: &Arc<Mark>,
+        now: Instant,
+    ) -> Result<Arc<Room>, TooManyRooms> {
+        let mut rooms = self.rooms();
+        let room = self.find_or_open(&mut rooms, id, now)?;
+        room.audience().enter_live(now, user, mark.clone());
         Ok(room)
     }
 

@@ -15,7 +15,7 @@ use crate::id::ConnectionId;
 use crate::store::StoredChange;
 use crate::sync::aside::{Aside, Kept, TurnedAway};
 use crate::sync::gate::{self, Admission, Ahead, Offered, Refusal};
-use crate::sync::log::Heads;
+use crate::sync::log::{Heads, Logged};
 
 pub(super) struct Run<'a> {
     room: &'a Room,
@@ -247,7 +247,14 @@ impl<'a> Run<'a> {
         let hash = change.hash();
         self.heads = heads_with(&self.heads, &change);
         let heads: Heads = self.heads.as_slice().into();
-        let number = self.room.log().append(hash, bytes.clone(), heads, from);
+        let number = self.room.log().append(Logged {
+            hash,
+            bytes: bytes.clone(),
+            heads,
+            from,
+            author: &author,
+            key: None,
+        });
         self.stored.push(StoredChange {
             number,
             hash: hash.0,

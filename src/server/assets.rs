@@ -1,4 +1,4 @@
-//! The demo page and the API page, out of the binary: made by `make web`, embedded when the server is built.
+//! The demo pages and the API page, out of the binary: made by `make web`, embedded when the server is built.
 //!
 //! Browsers say that they take brotli only over https and on this machine; the gzip beside it is for everybody else.
 
@@ -40,7 +40,7 @@ pub(super) fn respond(path: &str, headers: &HeaderMap) -> Response {
         .find_map(|(encoding, ending)| Some((Some(*encoding), Bundle::get(&format!("{path}.{ending}"))?)));
     let Some((encoding, file)) = packed.or_else(|| Some((None, Bundle::get(path)?))) else {
         return match path {
-            "index.html" | "docs/index.html" => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
+            "index.html" | "docs/index.html" | "live/index.html" => (StatusCode::NOT_FOUND, NOT_BUILT).into_response(),
             _ => (StatusCode::NOT_FOUND, format!("nothing is at /{path}\n")).into_response(),
         };
     };
@@ -76,6 +76,7 @@ fn name(path: &str) -> &str {
     match path.trim_start_matches('/') {
         "" => "index.html",
         "docs" | "docs/" => "docs/index.html",
+        "live" | "live/" => "live/index.html",
         path => path,
     }
 }
@@ -122,6 +123,8 @@ mod tests {
         assert_eq!(name("/"), "index.html");
         assert_eq!(name("/docs"), "docs/index.html");
         assert_eq!(name("/docs/"), "docs/index.html");
+        assert_eq!(name("/live"), "live/index.html");
+        assert_eq!(name("/live/"), "live/index.html");
         assert_eq!(name("/assets/main.js"), "assets/main.js");
         assert!(is_about_api("/docs") && is_about_api("/docs/assets/swagger-ui.css"));
         assert!(!is_about_api("/") && !is_about_api("/docsx"));

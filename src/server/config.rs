@@ -33,6 +33,7 @@ pub struct Config {
     #[serde(with = "humantime_serde")]
     pub shutdown: Duration,
     pub sync: SyncLimits,
+    pub live: LiveLimits,
     pub sweep: SweepTimes,
     pub store: StoreLimits,
     pub rooms: RoomsLimits,
@@ -107,6 +108,46 @@ impl Default for SyncLimits {
             replies: 1_024,
             followed_storages: 1_000,
             light_bytes: 16 << 10,
+        }
+    }
+}
+
+/// The bounds of the connections of the live door. They count among those of `sync.connections`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct LiveLimits {
+    /// The largest message taken, in bytes.
+    pub message_bytes: usize,
+    /// The JSON values in one message.
+    pub message_values: usize,
+    /// Requests of a connection that wait for those before them; beyond it the connection is not read.
+    pub waiting: usize,
+    /// Edits of a connection that are made and wait for the disk; likewise.
+    pub unconfirmed: usize,
+    /// Frames that answer a connection's requests and wait for the socket; likewise.
+    pub replies: usize,
+    /// Tables that one connection follows.
+    pub subscriptions: usize,
+    /// Rows of a window.
+    pub window_rows: usize,
+    /// Different windows and views of one table that are followed at once.
+    pub panes: usize,
+    /// Changes that had waited without a connection, in one message.
+    pub offline_changes: usize,
+}
+
+impl Default for LiveLimits {
+    fn default() -> Self {
+        Self {
+            message_bytes: 1 << 20,
+            message_values: 100_000,
+            waiting: 64,
+            unconfirmed: 256,
+            replies: 1_024,
+            subscriptions: 64,
+            window_rows: 1_000,
+            panes: 2_000,
+            offline_changes: 500,
         }
     }
 }
@@ -230,6 +271,7 @@ impl Default for Config {
             demo: true,
             shutdown: Duration::from_secs(10),
             sync: SyncLimits::default(),
+            live: LiveLimits::default(),
             sweep: SweepTimes::default(),
             store: StoreLimits::default(),
             rooms: RoomsLimits::default(),

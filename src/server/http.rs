@@ -1,4 +1,4 @@
-//! The routes: both ways to the sync door, the page, and what operators look at.
+//! The routes: both ways to the sync door, the live door, the page, and what operators look at.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -6,19 +6,20 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::Request;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocketUpgrade};
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Json, Response};
+use axum::response::{IntoResponse, Json, Redirect, Response};
 use axum::routing::get;
 use serde_json::json;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
+use super::lifeline::Lifeline;
 use super::meter::Socket;
 use super::rest::{self, Code, Problem};
-use super::{Server, assets, connection};
+use super::{Server, assets, connection, live};
 use crate::room::inbox::Close;
 
 /// The buffers of one socket, in bytes: the default of 128 KiB each would be most of what a connection costs.
@@ -28,6 +29,7 @@ pub(super) fn routes(server: Arc<Server>) -> Router {
     Router::new()
         .route("/", get(root))
         .route("/sync", get(sync))
+        .route("/live", get(live))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/readyz", get(readyz))
         .route("/metrics", get(metrics))
@@ -89,25 +91,51 @@ async fn sync(
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
+    let bytes = server.config.sync.message_bytes;
+    admit(server, socket, &headers, upgrade, bytes, connection::serve)
+}
+
+/// The live door, or the page that shows it where the request asks for no upgrade.
+async fn live(
+    State(server): State<Arc<Server>>,
+    ConnectInfo(socket): ConnectInfo<Socket>,
+    headers: HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Response {
+    if upgrade.is_err() && !headers.contains_key(header::UPGRADE) && server.config.demo {
+        return Redirect::permanent("/live/").into_response();
+    }
+    let bytes = server.config.live.message_bytes;
+    admit(server, socket, &headers, upgrade, bytes, live::serve)
+}
+
+/// Lets a socket in by one of the doors.
+fn admit<Serving: Future<Output = ()> + Send + 'static>(
+    server: Arc<Server>,
+    socket: Socket,
+    headers: &HeaderMap,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    message_bytes: usize,
+    serve: impl FnOnce(Arc<Server>, WebSocket, Arc<Lifeline>) -> Serving + Send + 'static,
+) -> Response {
     let upgrade = match upgrade {
         Ok(upgrade) => upgrade,
         Err(rejection) => return rejection.into_response(),
     };
-    if let Err(origin) = check_origin(&headers, &server.config.origins) {
+    if let Err(origin) = check_origin(headers, &server.config.origins) {
         tracing::warn!(address = %socket.address, %origin, "an origin that is not allowed");
         let why = format!("the origin {origin} may not connect; the server's setting `origins` names those that may\n");
         return (StatusCode::FORBIDDEN, why).into_response();
     }
-    let limits = &server.config.sync;
     upgrade
         .read_buffer_size(SOCKET_BUFFER_BYTES)
         .write_buffer_size(SOCKET_BUFFER_BYTES)
         // One frame is written at a time, and a frame may be a whole document.
-        .max_write_buffer_size(limits.message_bytes.saturating_mul(4))
-        .max_message_size(limits.message_bytes)
-        .max_frame_size(limits.message_bytes)
+        .max_write_buffer_size(server.config.sync.message_bytes.saturating_mul(4))
+        .max_message_size(message_bytes)
+        .max_frame_size(message_bytes)
         .on_upgrade(async move |mut websocket| match server.connected(socket.meter) {
-            Some(lifeline) => connection::serve(server, websocket, lifeline).await,
+            Some(lifeline) => serve(server, websocket, lifeline).await,
             // Not an HTTP error: some clients crash on one.
             None => {
                 let why = Close::TryLater;

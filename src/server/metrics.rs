@@ -29,6 +29,7 @@ pub struct Metrics {
     pub changes_refused: Counter,
     pub changes_kept_aside: Counter,
     pub catch_ups: Counter,
+    pub live_catch_ups: Counter,
     pub ephemerals_relayed: Counter,
     /// Frames not acted on, by why: echoes, foreign senders, unknown types.
     pub ignored: Family<Kind, Counter>,
@@ -76,6 +77,11 @@ impl Default for Metrics {
                 "Changes that came before what they build on"
             ),
             catch_ups: of!(Counter, "catch_ups", "Answers made through the library"),
+            live_catch_ups: of!(
+                Counter,
+                "live_catch_ups",
+                "Subscriptions of the live door that fell behind or were shown everything anew"
+            ),
             ephemerals_relayed: of!(
                 Counter,
                 "ephemerals_relayed",

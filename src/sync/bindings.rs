@@ -10,7 +10,7 @@
 //! - Everything else is an echo. It changes nothing here: an echo keeps no binding alive.
 //! - Bindings outlive their connection by [`Limits::linger`], so that an echo that was under way brings no ghost. The
 //!   messages the server makes itself are known by their session, for ever.
-//! - Nobody but the server speaks for a program that is present over HTTP.
+//! - Nobody but the server speaks for a program that is present over HTTP, or for somebody at the live door.
 
 use crate::id::{ConnectionId, PeerId};
 use std::collections::{HashMap, VecDeque};
@@ -153,7 +153,7 @@ impl Bindings {
         let Some(carrier) = self.connections.get(&via) else {
             return Spoken::Echo;
         };
-        if session.starts_with(&self.own_sessions) || sender.is_agent() {
+        if session.starts_with(&self.own_sessions) || sender.is_spoken_for() {
             return Spoken::Echo;
         }
         if sender == carrier {
@@ -295,12 +295,13 @@ mod tests {
     }
 
     #[test]
-    fn nobody_speaks_for_a_program_that_is_present_over_http() {
+    fn nobody_speaks_for_a_program_that_is_present_over_http_or_for_somebody_at_the_live_door() {
         let mut bindings = Bindings::new(Limits::default(), "7f3a");
         let (now, via) = (Instant::now(), ConnectionId(1));
         bindings.joined(now, &id("grace"), via);
-        let agent = PeerId::of_agent("7").unwrap();
-        assert_eq!(bindings.may_speak(now, &agent, "s", via), Spoken::Echo);
+        for peer in [PeerId::of_agent("7").unwrap(), PeerId::of_live("ada", "laptop")] {
+            assert_eq!(bindings.may_speak(now, &peer, "s", via), Spoken::Echo);
+        }
         assert_eq!(bindings.len(), 1);
     }
 

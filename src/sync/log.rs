@@ -19,6 +19,11 @@ use bytes::Bytes;
 
 use crate::id::ConnectionId;
 
+mod written;
+
+use written::Origins;
+pub use written::{Logged, Origin, Written};
+
 /// The version of a document: the hashes of its newest changes, sorted.
 pub type Heads = Arc<[ChangeHash]>;
 
@@ -59,6 +64,8 @@ struct Entry {
     heads: Heads,
     /// The connection it came through; none for the server's own.
     from: Option<ConnectionId>,
+    origin: Arc<Origin>,
+    key: Option<Arc<str>>,
 }
 
 /// What the log has for a reader at some position.
@@ -89,6 +96,7 @@ pub struct ChangeLog {
     /// The position behind each change that is kept.
     positions: HashMap<ChangeHash, u64>,
     frames: VecDeque<Frame>,
+    origins: Origins,
 }
 
 impl ChangeLog {
@@ -103,6 +111,7 @@ impl ChangeLog {
             durable: position,
             positions: HashMap::new(),
             frames: VecDeque::new(),
+            origins: Origins::default(),
         }
     }
 
@@ -139,18 +148,66 @@ impl ChangeLog {
     }
 
     /// Appends a change that the document has taken; its number is the new end, which is returned.
-    pub fn append(&mut self, hash: ChangeHash, bytes: Bytes, heads: Heads, from: Option<ConnectionId>) -> u64 {
+    pub fn append(&mut self, logged: Logged<'_>) -> u64 {
+        let Logged {
+            hash,
+            bytes,
+            heads,
+            from,
+            author,
+            key,
+        } = logged;
         self.bytes += bytes.len();
+        let origin = self.origins.of(author);
         self.entries.push_back(Entry {
             hash,
             bytes,
             heads,
             from,
+            origin,
+            key,
         });
         let number = self.end();
         self.positions.insert(hash, number);
         self.trim();
         number
+    }
+
+    #[cfg(test)]
+    pub fn append_from(&mut self, hash: ChangeHash, bytes: Bytes, heads: Heads, from: Option<ConnectionId>) -> u64 {
+        let author = crate::document::author::Author {
+            time: 0,
+            user: None,
+            device: format!("{from:?}"),
+            door: crate::document::author::Door::Sync,
+        };
+        self.append(Logged {
+            hash,
+            bytes,
+            heads,
+            from,
+            author: &author,
+            key: None,
+        })
+    }
+
+    /// Who has written the changes between two positions, in order; none if the log does not go back so far.
+    pub fn origins(&self, from: u64, upto: u64) -> Option<Vec<Written>> {
+        let first = usize::try_from(from.checked_sub(self.start)?).ok()?;
+        let last = usize::try_from(upto.checked_sub(self.start)?).ok()?;
+        let range = (first <= last && last <= self.entries.len()).then_some(first..last)?;
+        let written = self.entries.range(range).map(|entry| Written {
+            origin: entry.origin.clone(),
+            from: entry.from,
+            key: entry.key.clone(),
+        });
+        Some(written.collect())
+    }
+
+    /// The versions that may have been shown, the newest first, at most so many.
+    pub fn versions(&self, most: usize) -> Vec<Heads> {
+        let positions = (self.start..=self.durable).rev().take(most);
+        positions.filter_map(|position| self.heads_at(position)).collect()
     }
 
     /// Moves the durable mark forward.
@@ -206,6 +263,19 @@ impl ChangeLog {
         let newest = heads.iter().filter_map(|hash| self.positions.get(hash)).max().copied();
         let position = newest.unwrap_or(self.start);
         (*self.heads_at(position)? == *heads).then_some(position)
+    }
+
+    /// The heads the document had at a position, if it is still in the log.
+    pub fn heads_of(&self, position: u64) -> Option<Heads> {
+        (position <= self.end()).then(|| self.heads_at(position)).flatten()
+    }
+
+    /// The changes between two positions, in order; none if the log does not go back so far.
+    pub fn changes(&self, from: u64, upto: u64) -> Option<Vec<Bytes>> {
+        let first = usize::try_from(from.checked_sub(self.start)?).ok()?;
+        let last = usize::try_from(upto.checked_sub(self.start)?).ok()?;
+        let range = (first <= last && last <= self.entries.len()).then_some(first..last)?;
+        Some(self.entries.range(range).map(|entry| entry.bytes.clone()).collect())
     }
 
     /// What lies between `cursor` and the durable mark, as one sync message for `reader`.
@@ -299,131 +369,4 @@ impl ChangeLog {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ADA: Option<ConnectionId> = Some(ConnectionId(1));
-    const GRACE: Option<ConnectionId> = Some(ConnectionId(2));
-
-    fn hash(n: u8) -> ChangeHash {
-        ChangeHash([n; 32])
-    }
-
-    fn log_of(changes: u8, limits: LogLimits) -> ChangeLog {
-        let mut log = ChangeLog::starting_at(10, Arc::new([hash(0)]), limits);
-        for n in 1..=changes {
-            log.append(hash(n), Bytes::from(vec![n; 100]), Arc::new([hash(n)]), ADA);
-        }
-        log
-    }
-
-    fn frame(log: &mut ChangeLog, cursor: u64, reader: Option<ConnectionId>) -> (Message, u64) {
-        match log.pull(cursor, reader) {
-            Pull::Frame { data, upto } => (Message::decode(&data).unwrap(), upto),
-            other => panic!("no frame but {other:?}"),
-        }
-    }
-
-    #[test]
-    fn nothing_is_shown_before_it_is_durable() {
-        let mut log = log_of(3, LogLimits::default());
-        assert_eq!(log.pull(10, GRACE), Pull::Nothing);
-        log.flushed(12);
-        let (message, upto) = frame(&mut log, 10, GRACE);
-        assert_eq!(upto, 12);
-        assert_eq!(message.heads, vec![hash(2)]);
-        assert_eq!(message.have[0].last_sync, vec![hash(0)]);
-        assert_eq!(message.changes.len(), 2);
-        assert_eq!(*log.durable_heads(), [hash(2)]);
-        assert_eq!(log.pull(12, GRACE), Pull::Nothing);
-    }
-
-    #[test]
-    fn all_who_ask_for_a_range_share_its_bytes() {
-        let mut log = log_of(3, LogLimits::default());
-        log.flushed(13);
-        let (Pull::Frame { data: one, .. }, Pull::Frame { data: two, .. }) = (log.pull(10, GRACE), log.pull(10, ADA))
-        else {
-            panic!("two frames")
-        };
-        assert_eq!(one.as_ptr(), two.as_ptr());
-    }
-
-    #[test]
-    fn the_writer_of_much_is_spared_its_own_bytes_but_not_the_filter() {
-        let mut log = log_of(0, LogLimits::default());
-        log.append(hash(1), Bytes::from(vec![1; 5000]), Arc::new([hash(1)]), ADA);
-        log.append(hash(2), Bytes::from(vec![2; 10]), Arc::new([hash(2)]), GRACE);
-        log.flushed(12);
-        let (message, _) = frame(&mut log, 10, ADA);
-        assert_eq!(message.changes.len(), 1);
-        assert!(message.have[0].bloom.contains_hash(&hash(1)));
-        let (message, _) = frame(&mut log, 10, GRACE);
-        assert_eq!(message.changes.len(), 2);
-    }
-
-    #[test]
-    fn a_long_range_is_cut_into_frames_that_meet() {
-        let mut log = log_of(
-            5,
-            LogLimits {
-                frame_bytes: 250,
-                ..LogLimits::default()
-            },
-        );
-        log.flushed(15);
-        let (first, upto) = frame(&mut log, 10, GRACE);
-        assert_eq!((first.changes.len(), upto), (2, 12));
-        let (second, _) = frame(&mut log, upto, GRACE);
-        assert_eq!(second.have[0].last_sync, first.heads);
-    }
-
-    #[test]
-    fn the_past_is_bounded_but_what_is_not_durable_stays() {
-        let mut log = log_of(
-            6,
-            LogLimits {
-                changes: 2,
-                ..LogLimits::default()
-            },
-        );
-        assert_eq!(log.start(), 10);
-        log.flushed(13);
-        assert_eq!((log.start(), log.end()), (13, 16));
-        assert_eq!(log.pull(12, GRACE), Pull::Behind);
-        log.flushed(16);
-        assert_eq!(log.start(), 14);
-        assert!(log.knows(&hash(4)) && log.knows(&hash(6)) && !log.knows(&hash(3)));
-    }
-
-    #[test]
-    fn known_heads_give_back_their_position() {
-        let mut log = log_of(3, LogLimits::default());
-        log.flushed(13);
-        assert_eq!(log.position_of(&[hash(2)]), Some(12));
-        assert_eq!(log.position_of(&[hash(0)]), Some(10));
-        assert_eq!(log.position_of(&[hash(1), hash(2)]), None);
-        assert_eq!(log.position_of(&[hash(9)]), None);
-    }
-
-    #[test]
-    fn a_failed_flush_rolls_back_to_what_is_durable() {
-        let mut log = log_of(3, LogLimits::default());
-        log.flushed(11);
-        log.roll_back();
-        assert_eq!((log.durable(), log.end()), (11, 11));
-        assert_eq!(*log.heads(), [hash(1)]);
-        assert!(!log.knows(&hash(2)));
-    }
-
-    #[test]
-    fn a_sleeping_room_keeps_its_numbers_and_heads() {
-        let mut log = log_of(3, LogLimits::default());
-        log.flushed(13);
-        log.forget();
-        assert_eq!((log.start(), log.end()), (13, 13));
-        assert_eq!(*log.heads(), [hash(3)]);
-        assert_eq!(log.pull(13, GRACE), Pull::Nothing);
-        assert_eq!(log.position_of(&[hash(3)]), Some(13));
-    }
-}
+mod tests;

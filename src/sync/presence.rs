@@ -253,6 +253,21 @@ impl Roster {
         here.into_iter().map(view).collect()
     }
 
+    /// Those who are present.
+    pub fn peers(&self) -> impl Iterator<Item = &PeerId> {
+        self.here().map(|(peer, _)| peer)
+    }
+
+    /// Whether somebody is listed among those present.
+    pub fn is_here(&self, peer: &PeerId) -> bool {
+        self.people.get(peer).is_some_and(Entry::is_here)
+    }
+
+    /// What somebody shows in one channel of a `Presence`: one CBOR item.
+    pub fn channel(&self, peer: &PeerId, name: &str) -> Option<&[u8]> {
+        self.people.get(peer)?.channel(name)
+    }
+
     fn here(&self) -> impl Iterator<Item = (&PeerId, &Entry)> {
         self.people.iter().filter(|(_, entry)| entry.is_here())
     }

@@ -95,6 +95,21 @@ pub fn snapshot<'v>(channels: impl ExactSizeIterator<Item = (&'v str, &'v [u8])>
     })
 }
 
+/// The payload that tells a client one channel of the sender. The value must be one CBOR item.
+pub fn update(channel: &str, value: &[u8]) -> Bytes {
+    payload(|out| {
+        out.map(3)?.str("type")?.str("update")?;
+        out.str("channel")?.str(channel)?;
+        out.str("value")?.writer_mut().extend_from_slice(value);
+        Ok(())
+    })
+}
+
+/// The payload that tells a client that the sender is still there.
+pub fn heartbeat() -> Bytes {
+    payload(|out| out.map(1)?.str("type")?.str("heartbeat")?.ok())
+}
+
 type Written = Result<(), minicbor::encode::Error<std::convert::Infallible>>;
 
 fn payload(write: impl FnOnce(&mut Encoder<Vec<u8>>) -> Written) -> Bytes {

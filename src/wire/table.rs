@@ -22,7 +22,7 @@ mod wishes;
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::document::table::batch;
 
@@ -67,7 +67,7 @@ pub fn step(name: &str) -> String {
 }
 
 /// A place among rows, columns or views: what is there already counts, without what is moved.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, utoipa::ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Place {
     Start,
@@ -82,7 +82,10 @@ pub enum Place {
 
 impl Place {
     /// The same place for the model; `find` reads the id of a neighbour.
-    fn read<I, E: fmt::Display>(&self, find: impl Fn(&str) -> Result<I, E>) -> Result<batch::Place<I>, Mistake> {
+    pub(in crate::wire) fn read<I, E: fmt::Display>(
+        &self,
+        find: impl Fn(&str) -> Result<I, E>,
+    ) -> Result<batch::Place<I>, Mistake> {
         Ok(match self {
             Self::Start => batch::Place::Start,
             Self::End => batch::Place::End,

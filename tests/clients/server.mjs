@@ -14,13 +14,17 @@ import { within } from "./deadline.mjs"
 export const SETTINGS = {
   joinTimeout: "sweep.join_timeout",
   keepalive: "sweep.keepalive",
+  liveMessageBytes: "live.message_bytes",
+  liveSubscriptions: "live.subscriptions",
   messageBytes: "sync.message_bytes",
   presenceTtl: "room.audience.presence_ttl",
+  returnWithin: "room.audience.return_within",
   sleepAfter: "room.sleep_after",
   sweepEvery: "sweep.every",
 }
 
 export const SYNC_PATH = "/sync"
+export const LIVE_PATH = "/live"
 
 const running = new Set()
 // A story that fails must not leave a server behind.
@@ -52,7 +56,9 @@ function withoutOurs(environment) {
 class RunningServer {
   constructor(url) {
     this.http = new URL("/", url.replace(/^ws/, "http")).href
-    this.url = this.http.replace(/^http/, "ws").replace(/\/$/, "") + SYNC_PATH
+    const socket = this.http.replace(/^http/, "ws").replace(/\/$/, "")
+    this.url = socket + SYNC_PATH
+    this.live = socket + LIVE_PATH
   }
 
   async close() {}
@@ -77,6 +83,11 @@ class Server {
   /** Where clients connect. */
   get url() {
     return `ws://127.0.0.1:${this.port}${SYNC_PATH}`
+  }
+
+  /** Where clients of the live door connect. */
+  get live() {
+    return `ws://127.0.0.1:${this.port}${LIVE_PATH}`
   }
 
   get http() {

@@ -124,14 +124,16 @@ async fn a_program_keeps_a_sleeping_room_open_until_its_time_is_over() {
     );
 }
 
-/// The ids of programs belong to the server: a peer that joins under one is turned away.
+/// The ids of programs and of people at the live door belong to the server: a peer that joins under one is turned away.
 #[tokio::test]
-async fn no_peer_joins_under_the_id_of_a_program() {
+async fn no_peer_joins_under_an_id_that_the_server_speaks_for() {
     let server = start(&MemoryEngine::default()).await;
-    let options = ConnectOptions {
-        peer: PeerId::of_agent("bot").unwrap(),
-        ..ConnectOptions::default()
-    };
-    let url = format!("ws://{}/sync", server.address);
-    assert!(Client::connect(&url, options).await.is_err());
+    for peer in [PeerId::of_agent("bot").unwrap(), PeerId::of_live("ada", "laptop")] {
+        let options = ConnectOptions {
+            peer,
+            ..ConnectOptions::default()
+        };
+        let url = format!("ws://{}/sync", server.address);
+        assert!(Client::connect(&url, options).await.is_err());
+    }
 }

@@ -10,6 +10,8 @@
 mod cells;
 mod columns;
 mod lane;
+mod overlay;
+mod planning;
 mod refusal;
 mod rows;
 mod slices;
@@ -32,6 +34,8 @@ use super::{Cell, Column, ColumnId, Kind, RowId, TableIndex};
 use crate::document::view::View;
 pub use columns::MAX_COLUMNS;
 use lane::Lane;
+use overlay::Overlay;
+pub use planning::{Mark, Planning};
 use refusal::short;
 pub use refusal::{MAX_NAME_BYTES, Refusal, Refused, RowRef};
 pub use slices::{Cutter, MAX_SLICE_BYTES, slices};
@@ -271,42 +275,55 @@ struct Planner<'a, D, R> {
     document: &'a D,
     index: &'a TableIndex,
     stamp: &'a Stamp,
-    rng: &'a mut R,
+    rng: R,
+    /// The document is shown as it was, while the index is of the present version. See [`Planning::then`].
+    is_earlier: bool,
     writes: Vec<Write>,
     /// The order of rows, made when the first edit asks for it: most lists of edits only write cells.
     lane: Option<Lane<'a, RowId>>,
-    /// Rows that were placed without it; see [`Planner::place_rows`](Self::place_rows).
-    placed: Option<(Place<RowId>, Vec<RowId>)>,
+    /// Rows were placed without it; see [`Planner::place_rows`](Self::place_rows).
+    is_placed: bool,
     /// Rows that are new, deleted, restored or purged, by whether they are live; none for a purged one.
-    rows: HashMap<RowId, Option<bool>>,
+    rows: Overlay<RowId, Option<bool>>,
     /// How many rows blocks hold, where that differs from the index.
-    blocks: HashMap<Arc<str>, usize>,
-    /// All columns in order; none as long as they are as in the index.
+    blocks: Overlay<Arc<str>, usize>,
+    /// All columns in order; none as long as they are as in the index. Of an earlier version those asked for so far.
     columns: Option<Vec<Column>>,
     /// Where each column stands among them, if they are many.
     column_places: OnceCell<HashMap<ColumnId, usize>>,
     /// Cells written by edits before; none for one that is empty.
-    cells: HashMap<(RowId, ColumnId), Option<Cell>>,
+    cells: Overlay<(RowId, ColumnId), Option<Cell>>,
     /// All views in order, read when the first edit asks for them.
     views: Option<views::Views>,
 }
 
 impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
-    fn new(document: &'a D, index: &'a TableIndex, stamp: &'a Stamp, rng: &'a mut R) -> Self {
+    fn new(document: &'a D, index: &'a TableIndex, stamp: &'a Stamp, rng: R) -> Self {
         Self {
             document,
             index,
             stamp,
             rng,
+            is_earlier: false,
             writes: Vec::new(),
             lane: None,
-            placed: None,
-            rows: HashMap::new(),
-            blocks: HashMap::new(),
+            is_placed: false,
+            rows: Overlay::lasting(),
+            blocks: Overlay::lasting(),
             columns: None,
             column_places: OnceCell::new(),
-            cells: HashMap::new(),
+            cells: Overlay::lasting(),
             views: None,
+        }
+    }
+
+    /// One whose edits can be taken back.
+    fn revocable(self) -> Self {
+        Self {
+            rows: Overlay::revocable(),
+            blocks: Overlay::revocable(),
+            cells: Overlay::revocable(),
+            ..self
         }
     }
 

@@ -31,6 +31,13 @@ pub(super) fn read(document: &impl ReadDoc, mut odd: impl FnMut(Strange)) -> Vec
     found
 }
 
+/// One column, deleted or not.
+pub(super) fn one(document: &impl ReadDoc, id: &ColumnId) -> Option<Column> {
+    let columns = map(document, &ROOT, key::COLUMNS)?;
+    let object = map(document, &columns, id.as_str())?;
+    Some(column(document, id.clone(), &object))
+}
+
 /// One walk over the column's map: asking for each of its keys takes three times as long.
 fn column(document: &impl ReadDoc, id: ColumnId, object: &ObjId) -> Column {
     let mut column = Column {

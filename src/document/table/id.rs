@@ -4,6 +4,7 @@
 //! block, so that a row is found in the document without an index. Ids are made from random characters alone: people who
 //! add at the same time, or offline, never make the same one.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -158,6 +159,13 @@ impl RowId {
     /// The key of the block this row lies in.
     pub fn block(&self) -> &str {
         self.0.split_once('.').map_or("", |(block, _)| block)
+    }
+}
+
+/// Sets of rows are asked with the text of a message, which need not be an id.
+impl Borrow<str> for RowId {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

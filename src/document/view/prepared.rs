@@ -141,10 +141,10 @@ impl Prepared {
             .collect();
         // Stable: rows of equal keys stay as they stand in the table.
         rows.sort_by(|a, b| {
-            let by_key = keys
+            let mut by_key = keys
                 .iter()
                 .map(|(keys, descending)| keys[*a].compare(&keys[*b], *descending));
-            by_key.fold(Ordering::Equal, Ordering::then)
+            by_key.find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         });
         rows
     }

@@ -7,12 +7,14 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use automerge::sync::Message as SyncMessage;
+use axum::extract::ws::Message as WsMessage;
 use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::super::Server;
 use super::super::lifeline::Lifeline;
+use super::super::socket::{Connection, End};
 use super::talk::{Arrived, Stage, Talk};
 use crate::document::author::{Author, Door};
 use crate::id::{ConnectionId, DocumentId, PeerId, StorageId};
@@ -107,6 +109,61 @@ impl Drop for SyncDoor {
     }
 }
 
+impl Connection for SyncDoor {
+    type Done = Done;
+
+    fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    fn peer_name(&self) -> &str {
+        self.peer.as_ref().map_or("", |peer| peer.id.as_str())
+    }
+
+    fn look(&mut self, key: u32) {
+        self.look_at(key);
+    }
+
+    fn receive(&mut self, message: WsMessage) {
+        match message {
+            WsMessage::Binary(bytes) => self.take_frame(bytes),
+            _ => self.refuse(Close::NotBinary, "a text frame, where the protocol is binary"),
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        self.waiting_bytes <= self.server.config.sync.waiting_bytes
+            && self.replies.len() < self.server.config.sync.replies
+    }
+
+    fn next_message(&mut self) -> Option<WsMessage> {
+        self.next_frame().map(WsMessage::Binary)
+    }
+
+    async fn next_job(&mut self) -> Done {
+        match self.jobs.next().await {
+            Some(done) => done,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        self.conclude(done);
+    }
+
+    fn closing(&self) -> Option<Close> {
+        self.closing
+    }
+
+    fn leave(&mut self, _: &End) {
+        self.leave_everything();
+    }
+
+    fn farewells(&mut self) -> Vec<WsMessage> {
+        self.farewells.drain(..).map(WsMessage::Binary).collect()
+    }
+}
+
 impl SyncDoor {
     pub fn new(server: Arc<Server>, lifeline: Arc<Lifeline>) -> Self {
         let followed = Subscriptions::new(&server.gossip_limits());
@@ -133,30 +190,8 @@ impl SyncDoor {
         }
     }
 
-    pub fn peer_name(&self) -> &str {
-        self.peer.as_ref().map_or("", |peer| peer.id.as_str())
-    }
-
-    /// Why this connection is to be closed, once it is.
-    pub fn closing(&self) -> Option<Close> {
-        self.closing
-    }
-
-    /// The last frames of a connection that is closed.
-    pub fn farewells(&mut self) -> Vec<Bytes> {
-        std::mem::take(&mut self.farewells)
-    }
-
-    /// Whether the next frame may be read: nothing waits beyond its bound.
-    pub fn is_reading(&self) -> bool {
-        self.waiting_bytes <= self.server.config.sync.waiting_bytes
-            && self.replies.len() < self.server.config.sync.replies
-    }
-
     /// Takes one binary frame.
-    pub fn receive(&mut self, frame: Bytes) {
-        self.server.metrics.frames_in.inc();
-        self.server.metrics.bytes_in.inc_by(frame.len() as u64);
+    fn take_frame(&mut self, frame: Bytes) {
         if self.peer.is_none() && frame.len() > self.server.config.sync.join_bytes {
             return self.refuse(Close::TooLarge, "a frame too large for a peer that has not joined");
         }
@@ -222,10 +257,10 @@ impl SyncDoor {
         {
             return self.refuse(Close::BadFrame, "this socket has joined under another peer id");
         }
-        if peer.is_agent() {
+        if peer.is_spoken_for() {
             return self.refuse(
                 Close::Policy,
-                "this peer id belongs to a program that is present over HTTP",
+                "this peer id belongs to somebody who is present over HTTP or at the live door",
             );
         }
         let lasting_storage = metadata.storage_id.clone().filter(|_| !metadata.is_ephemeral);
@@ -368,7 +403,7 @@ impl SyncDoor {
 
     /// Says what was wrong and closes the connection.
     pub fn refuse(&mut self, why: Close, message: &str) {
-        tracing::warn!(connection = %self.id, peer = self.peer_name(), message, "refused");
+        tracing::warn!(connection = %self.id, peer = Connection::peer_name(self), message, "refused");
         self.say_error(self.peer.as_ref().map(|peer| peer.id.clone()), message);
         self.closing = Some(why);
     }
@@ -406,16 +441,8 @@ impl SyncDoor {
         self.job(async move { work.await.unwrap_or(Done::Panicked) });
     }
 
-    /// Waits for the next job to be done; for ever if there is none.
-    pub async fn next_job(&mut self) -> Done {
-        match self.jobs.next().await {
-            Some(done) => done,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Draws the conclusions of a job.
-    pub fn finish(&mut self, done: Done) {
+    fn conclude(&mut self, done: Done) {
         match done {
             Done::Woken => self.catch_ups -= 1,
             Done::Panicked => {

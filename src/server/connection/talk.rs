@@ -85,7 +85,7 @@ impl Talk {
 
 impl SyncDoor {
     /// The room has set the mark, or a job is done: looks at what can be done now.
-    pub(super) fn look(&mut self, key: u32) {
+    pub(super) fn look_at(&mut self, key: u32) {
         let Some(talk) = self.talks.get_mut(&key) else { return };
         // Cleared before looking, so that what happens meanwhile sets it again (lost wakeup).
         talk.mark.clear();

@@ -21,6 +21,7 @@ use super::problem::{Code, Problem};
 use crate::id::{DocumentId, StorageId};
 use crate::key::Key;
 use crate::room::Keyed;
+use crate::wire::read::{self, Unread};
 
 /// A body of which nothing arrives for this long is given up.
 const SILENCE: Duration = Duration::from_secs(30);
@@ -73,30 +74,17 @@ impl Asked {
     }
 
     fn parse<T: DeserializeOwned>(&self) -> Result<T, Problem> {
-        let values = values_in(&self.body);
-        if values > self.values {
-            let why = format!(
-                "the body holds about {values} values; at most {} are taken at once",
-                self.values
-            );
-            return Err(Problem::new(Code::TooLarge, why));
-        }
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let field = pointer(error.path());
-            let problem = Problem::new(
-                Code::BadBody,
-                format!("the body is not what it should be: {}", error.inner()),
-            );
-            match field.is_empty() {
-                true => problem,
-                false => problem.at(field),
+        read::read(&self.body, self.values).map_err(|unread| match unread {
+            Unread::TooMany { .. } => Problem::new(Code::TooLarge, format!("the body is too large: {unread}")),
+            Unread::NotJson(_) => Problem::new(Code::BadBody, format!("the body is not what it should be: {unread}")),
+            Unread::Field { field, why } => {
+                let problem = Problem::new(Code::BadBody, format!("the body is not what it should be: {why}"));
+                match field.is_empty() {
+                    true => problem,
+                    false => problem.at(field),
+                }
             }
-        })?;
-        reader
-            .end()
-            .map_err(|error| Problem::new(Code::BadBody, format!("the body is not JSON: {error}")))?;
-        Ok(read)
+        })
     }
 
     /// Refuses a condition that would not be looked at.
@@ -250,40 +238,12 @@ async fn collect(
     Ok((whole.freeze(), held))
 }
 
-/// How many values a JSON text holds, at least about: its commas, and the lists and objects it opens, outside of strings.
-fn values_in(json: &[u8]) -> usize {
-    let (mut values, mut in_string, mut escaped) = (1, false, false);
-    for byte in json {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b',' | b'[' | b'{' if !in_string => values += 1,
-            _ => {}
-        }
-    }
-    values
-}
-
 /// Lets the runtime give this worker's tasks to others while something heavy is done.
 fn off_this_worker<T>(work: impl FnOnce() -> T) -> T {
     match Handle::try_current().map(|runtime| runtime.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(work),
         _ => work(),
     }
-}
-
-/// A path into a JSON document as RFC 6901 writes it.
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    let parts = path.iter().map(|segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Segment::Enum { variant } => format!("/{variant}"),
-        // Where the body ends in the middle of something.
-        Segment::Unknown => String::new(),
-    });
-    parts.collect()
 }
 
 #[cfg(test)]
@@ -324,8 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_counted_outside_of_strings_and_bounded() {
-        assert_eq!(values_in(br#"{"a,[": [1, 2, {"b": "\"," }]}"#), 6);
+    fn what_a_body_holds_is_bounded() {
         let many = format!("[{}1]", "1,".repeat(1_000));
         let refused = asked(&many).json::<Vec<u8>>().unwrap_err();
         assert_eq!(refused.status, 413, "{}", refused.detail);

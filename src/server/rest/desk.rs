@@ -13,14 +13,14 @@ use super::tombstones;
 use crate::document::crdt::Document;
 use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
-use crate::room::{Edited, Room, Seen, TableReading, Waking};
+use crate::room::{Edited, Room, Seen, TableReading, Views, Waking};
 
 /// A request that could not be served by then is told to come back. The tests of this crate wait for it to pass.
 pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
 
 impl Server {
     /// The room of a document, awake. A document that was never stored is not found.
-    pub(super) async fn find(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
+    pub(in crate::server) async fn find(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
         let room = self.room_awake(id).await?;
         match tombstones::deletion(&room).await? {
             Some(tombstone) => Err(tombstones::gone(id, &tombstone)),
@@ -39,7 +39,7 @@ impl Server {
     }
 
     /// The room of a document that may not exist yet, awake.
-    pub(super) async fn room_awake(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
+    pub(in crate::server) async fn room_awake(&self, id: &DocumentId) -> Result<Arc<Room>, Problem> {
         let room = self
             .rooms
             .open(id, Instant::now())
@@ -74,11 +74,25 @@ impl Server {
         id: &DocumentId,
         look: impl Fn(&Document, &TableIndex) -> T + Send + Sync + 'static,
     ) -> Result<Edited<T>, Problem> {
+        self.look_views(id, move |document, index, _| look(document, index))
+            .await
+    }
+
+    /// As [`look_table`](Self::look_table), with the views of the table that are at hand.
+    pub(super) async fn look_views<T: Send + 'static>(
+        &self,
+        id: &DocumentId,
+        look: impl Fn(&Document, &TableIndex, &mut Views<'_>) -> T + Send + Sync + 'static,
+    ) -> Result<Edited<T>, Problem> {
         let look = Arc::new(look);
         loop {
             let room = self.find(id).await?;
             let (reading, looking) = (room.clone(), look.clone());
-            let look = move || reading.look_table(Instant::now(), |document, index| looking(document, index));
+            let look = move || {
+                let look =
+                    |document: &Document, index: &TableIndex, views: &mut Views<'_>| looking(document, index, views);
+                reading.look_views(Instant::now(), look)
+            };
             // Fallen asleep in between: once more.
             let Ok(seen) = off_runtime(look).await? else { continue };
             if self.saved(&room, seen.position, seen.epoch).await? {
@@ -110,7 +124,7 @@ impl Server {
 
     /// Waits until an edit that was made is on disk. False if it was rolled back. One that is still waiting stays in the
     /// queue: told to try again, its client would do it twice.
-    pub(super) async fn confirmed(&self, room: &Room, made: Seen) -> Result<bool, Problem> {
+    pub(in crate::server) async fn confirmed(&self, room: &Room, made: Seen) -> Result<bool, Problem> {
         let why = "the edit is made but not yet confirmed on disk; send it again only with its Idempotency-Key";
         tokio::time::timeout(PATIENCE, room.until_saved(made))
             .await
@@ -118,7 +132,7 @@ impl Server {
     }
 
     /// Waits until what was seen or done is on disk. False if it was rolled back.
-    pub(super) async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
+    pub(in crate::server) async fn saved(&self, room: &Room, position: u64, epoch: u64) -> Result<bool, Problem> {
         tokio::time::timeout(PATIENCE, room.until_durable(position, epoch))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))
@@ -165,7 +179,9 @@ async fn wake(loads: &Arc<Semaphore>, room: &Arc<Room>) -> Result<(), Problem> {
 }
 
 /// Runs heavy work on a worker thread.
-pub(super) async fn off_runtime<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(in crate::server) async fn off_runtime<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.map_err(|_| failed_over())
 }
 

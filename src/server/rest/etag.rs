@@ -4,16 +4,16 @@ use automerge::ChangeHash;
 use axum::http::HeaderMap;
 use axum::http::header::AsHeaderName;
 
+use crate::wire::version;
+
 /// The ETag of a version.
 pub fn of(heads: &[ChangeHash]) -> String {
-    let heads: Vec<String> = heads.iter().map(ToString::to_string).collect();
-    format!("\"{}\"", heads.join("."))
+    format!("\"{}\"", version::of(heads))
 }
 
 /// The version that a tag names; none if it cannot be one. The quotes may be missing, as they are in bodies.
 pub fn heads(tag: &str) -> Option<Vec<ChangeHash>> {
-    let text = tag.trim_start_matches("W/").trim_matches('"');
-    text.split('.').map(|hash| hash.parse().ok()).collect()
+    version::heads(tag.trim_start_matches("W/").trim_matches('"'))
 }
 
 /// The versions that `If-Match` names.

@@ -34,6 +34,7 @@ use utoipa_axum::routes;
 pub(super) use answer::REPLAYED;
 pub(super) use asked::budget;
 pub(super) use bulk::Bulks;
+pub(super) use desk::off_runtime;
 pub(super) use names::Names;
 pub use problem::{Code, Problem};
 

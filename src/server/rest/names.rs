@@ -116,7 +116,7 @@ impl Server {
     }
 
     /// The document that an address names: an id, an `automerge:` address, or `base/name`.
-    pub(super) async fn table_id(&self, address: &str) -> Result<DocumentId, Problem> {
+    pub(in crate::server) async fn table_id(&self, address: &str) -> Result<DocumentId, Problem> {
         let Some((base, name)) = address.split_once('/') else {
             return DocumentId::parse_address(address).map_err(|error| {
                 let why = format!("{error}; a table is named by its id, its automerge: address, or as base/name");

@@ -71,6 +71,35 @@ impl Code {
     }
 }
 
+impl Code {
+    /// As it is written everywhere.
+    pub fn name(self) -> &'static str {
+        match self {
+            Code::BadId => "bad-id",
+            Code::BadBody => "bad-body",
+            Code::BadQuery => "bad-query",
+            Code::BadKey => "bad-key",
+            Code::ForeignOrigin => "foreign-origin",
+            Code::NotFound => "not-found",
+            Code::MethodNotAllowed => "method-not-allowed",
+            Code::NotATable => "not-a-table",
+            Code::Conflict => "conflict",
+            Code::KeyExpired => "key-expired",
+            Code::Deleted => "deleted",
+            Code::VersionChanged => "version-changed",
+            Code::TooLarge => "too-large",
+            Code::UnsupportedMediaType => "unsupported-media-type",
+            Code::Refused => "refused",
+            Code::KeyReused => "key-reused",
+            Code::Busy => "busy",
+            Code::NotConfirmed => "not-confirmed",
+            Code::ReadOnly => "read-only",
+            Code::NotSaved => "not-saved",
+            Code::Failed => "failed",
+        }
+    }
+}
+
 impl Problem {
     pub fn new(code: Code, detail: impl Into<String>) -> Self {
         let status = code.status();

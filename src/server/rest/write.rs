@@ -89,7 +89,7 @@ impl Server {
     }
 
     /// A place in the queue of the committer.
-    pub(super) async fn reserve(&self, need: Need) -> Result<Place, Problem> {
+    pub(in crate::server) async fn reserve(&self, need: Need) -> Result<Place, Problem> {
         tokio::time::timeout(PATIENCE, self.store.reserve(need))
             .await
             .map_err(|_| Problem::new(Code::Busy, "the disk is behind; try again"))?

@@ -50,7 +50,7 @@ impl Scene {
         let bytes = Bytes::copy_from_slice(change.raw_bytes());
         let end = self
             .log
-            .append(change.hash(), bytes, self.server.get_heads().into(), Some(from));
+            .append_from(change.hash(), bytes, self.server.get_heads().into(), Some(from));
         self.log.flushed(end);
     }
 

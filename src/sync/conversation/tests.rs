@@ -75,7 +75,7 @@ impl Desk {
                 self.document.load_incremental(chunk).unwrap();
                 let hash = automerge::Change::from_bytes(chunk.to_vec()).unwrap().hash();
                 self.log
-                    .append(hash, chunk.to_vec().into(), self.document.get_heads().into(), Some(ADA));
+                    .append_from(hash, chunk.to_vec().into(), self.document.get_heads().into(), Some(ADA));
             }
         }
         self.log.flushed(self.log.end());
@@ -144,7 +144,7 @@ fn an_answer_made_from_what_is_not_durable_waits() {
     let change = desk.document.get_last_local_change().unwrap();
     let heads = desk.document.get_heads();
     desk.log
-        .append(change.hash(), change.raw_bytes().to_vec().into(), heads.into(), None);
+        .append_from(change.hash(), change.raw_bytes().to_vec().into(), heads.into(), None);
     assert!(desk.says().is_empty(), "nothing of it is durable");
     desk.log.flushed(2);
     assert_eq!(desk.says().len(), 1);
@@ -194,7 +194,7 @@ fn a_deaf_conversation_says_so_once_takes_nothing_and_tells_everything() {
         .transact::<_, _, AutomergeError>(|tx| tx.put(ROOT, "m", 1))
         .unwrap();
     let change = desk.document.get_last_local_change().unwrap();
-    desk.log.append(
+    desk.log.append_from(
         change.hash(),
         change.raw_bytes().to_vec().into(),
         desk.document.get_heads().into(),
@@ -231,7 +231,7 @@ fn a_peer_that_fell_behind_the_log_gets_its_place_back_or_the_library() {
             .transact::<_, _, AutomergeError>(|tx| tx.put(ROOT, "n", n))
             .unwrap();
         let change = desk.document.get_last_local_change().unwrap();
-        desk.log.append(
+        desk.log.append_from(
             change.hash(),
             change.raw_bytes().to_vec().into(),
             desk.document.get_heads().into(),

@@ -191,6 +191,13 @@ impl Entry {
         }
     }
 
+    pub fn channel(&self, name: &str) -> Option<&[u8]> {
+        match &self.shown {
+            Shown::Presence(state) => state.get(name),
+            _ => None,
+        }
+    }
+
     /// How they look over HTTP. `left` values may be made of their state.
     pub fn view(&self, now: Instant, peer: &PeerId, left: &mut usize) -> Person {
         let (kind, user_id, state) = match &self.shown {

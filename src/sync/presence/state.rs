@@ -33,6 +33,11 @@ impl State {
         }
     }
 
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        let known = self.channels.iter().find(|(channel, _)| **channel == *name);
+        known.map(|(_, value)| &**value)
+    }
+
     /// The payload that tells all of it to a client.
     pub fn snapshot(&self) -> Bytes {
         payload::snapshot(self.channels.iter().map(|(name, value)| (&**name, &**value)))

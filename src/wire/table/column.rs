@@ -37,7 +37,7 @@ impl From<KindName> for Kind {
 }
 
 /// A column of a table.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Column {
     #[schema(example = "c4Tz81bQx")]
     pub id: String,
@@ -62,7 +62,7 @@ pub struct Column {
 }
 
 /// An option of a select or multiselect column.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Choice {
     #[schema(example = "o7Hq2LmWz")]
     pub id: String,
@@ -74,7 +74,7 @@ pub struct Choice {
 }
 
 /// The mark of what was deleted. Both parts are claims of whoever deleted it.
-#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Mark {
     /// Milliseconds since 1970.
     pub at: Option<i64>,

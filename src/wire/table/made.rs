@@ -1,12 +1,12 @@
 //! What edits have made, as JSON: the ids that only the server knows until then.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::document::table::Outcome;
 
 /// What an edit of a batch has made; nothing, of most of them.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct Made {
     /// The ids of the rows inserted.
     #[serde(skip_serializing_if = "Option::is_none")]

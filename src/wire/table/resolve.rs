@@ -44,6 +44,16 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         self.wishes
     }
 
+    /// What was read since the last call: the edits of the next one begin with nothing before them.
+    pub(in crate::wire) fn take(&mut self) -> Wishes {
+        std::mem::take(&mut self.wishes)
+    }
+
+    /// How many edits were read.
+    pub(in crate::wire) fn edits(&self) -> usize {
+        self.wishes.edits.len()
+    }
+
     /// The next edit, which was sent at this place.
     pub fn add(&mut self, edit: &Edit, place: &str) -> Result<(), Mistake> {
         let edit = self.read(edit).map_err(|mistake| mistake.under(place))?;
@@ -51,12 +61,12 @@ impl<'a, D: ReadDoc, R: Rng> Resolver<'a, D, R> {
         Ok(())
     }
 
-    pub(super) fn push(&mut self, edit: TableEdit, place: String) {
+    pub(in crate::wire) fn push(&mut self, edit: TableEdit, place: String) {
         self.wishes.edits.push(edit);
         self.wishes.places.push(place);
     }
 
-    pub(super) fn column(&mut self, text: &str) -> Result<ColumnId, Mistake> {
+    pub(in crate::wire) fn column(&mut self, text: &str) -> Result<ColumnId, Mistake> {
         let id = self.names.find(text).map_err(|why| Mistake::new("", why))?;
         if id.as_str() != text && !self.wishes.spelled.contains_key(&id) {
             self.wishes.spelled.insert(id.clone(), text.to_owned());

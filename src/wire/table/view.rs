@@ -2,7 +2,7 @@
 //!
 //! What a view says is read and checked by the model; here names become ids before it, and schemas describe it.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json, json};
 use utoipa::ToSchema;
 
@@ -42,7 +42,7 @@ pub struct View {
 }
 
 /// Something in a view that is not followed.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Skipped {
     /// `filter`, `sort`, `columns`, `group` or `aggregates`.
     pub part: String,

@@ -16,9 +16,14 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// Where an edit was sent.
+    pub fn place(&self, edit: usize) -> &str {
+        self.places.get(edit).map_or("", String::as_str)
+    }
+
     /// What the sender did wrong, of a refusal of these edits.
     pub fn mistake(&self, refused: &Refused) -> Mistake {
-        let place = self.places.get(refused.edit).map_or("", String::as_str);
+        let place = self.place(refused.edit);
         let inside = match self.edits.get(refused.edit) {
             Some(TableEdit::InsertRows { rows, .. }) => self.place_among(rows, &refused.why),
             _ => String::new(),

@@ -61,9 +61,12 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         if let Some(cell) = self.cells.get(&(row.clone(), column.clone())) {
             return cell.clone().filter(|cell| !cell.is_empty());
         }
-        let object = &self.index.row(row)?.object;
+        let object = match self.is_earlier {
+            true => cells::row_object(self.document, row)?,
+            false => self.index.row(row)?.object.clone(),
+        };
         // An emptied text or map of ids may be left from when the column was of another kind.
-        cells::stored(self.document, object, column).filter(|cell| !cell.is_empty())
+        cells::stored(self.document, &object, column).filter(|cell| !cell.is_empty())
     }
 
     fn increment(&self, row: &RowId, column: &Column, by: i64) -> Result<(CellWrite, Option<Cell>), Refusal> {

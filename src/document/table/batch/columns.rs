@@ -10,7 +10,7 @@ use super::write::{OptionWrite, Write};
 use super::{ColumnDraft, Outcome, Place, Planner, Refusal, short};
 use crate::document::order;
 use crate::document::table::options::{self, MAX_OPTIONS, NewOption, SelectOption};
-use crate::document::table::{Column, ColumnId, Deleted, Kind, key, purge};
+use crate::document::table::{Column, ColumnId, Deleted, Kind, columns, key, purge};
 
 /// The most columns a table may have, deleted ones included.
 pub const MAX_COLUMNS: usize = 10_000;
@@ -23,7 +23,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         short("column name", &draft.name)?;
         known(&draft.kind)?;
         width(draft.width)?;
-        let id = draft.id.clone().unwrap_or_else(|| ColumnId::random(self.rng));
+        let id = draft.id.clone().unwrap_or_else(|| ColumnId::random(&mut self.rng));
         if self.all_columns().len() >= MAX_COLUMNS {
             return Err(Refusal::TooMuch {
                 what: "table",
@@ -204,6 +204,18 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         }
     }
 
+    /// Makes a column of an earlier version known, if there was one.
+    pub(super) fn recall_column(&mut self, id: &ColumnId) {
+        let known = self.columns.get_or_insert_default();
+        if known.iter().any(|column| column.id == *id) {
+            return;
+        }
+        if let Some(column) = columns::one(self.document, id) {
+            known.push(column);
+            self.column_places.take();
+        }
+    }
+
     fn columns_mut(&mut self) -> &mut Vec<Column> {
         self.column_places.take();
         self.columns.get_or_insert_with(|| self.index.columns().to_vec())
@@ -305,7 +317,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
         for option in wanted {
             short("option name", &option.name)?;
             short("colour", option.color.as_deref().unwrap_or_default())?;
-            let id = option.id.clone().unwrap_or_else(|| options::random_id(self.rng));
+            let id = option.id.clone().unwrap_or_else(|| options::random_id(&mut self.rng));
             if !options::is_id(&id) {
                 return Err(Refusal::BadOption(id.chars().take(80).collect()));
             }

@@ -91,6 +91,8 @@ pub enum Refusal {
     BadOption(String),
     #[error("a width is a positive number of pixels up to 10000")]
     BadWidth,
+    #[error("only cells, and whether rows are deleted, can be written beside what others have changed since")]
+    NotEarlier,
     #[error("there is no view {0}")]
     NoView(ViewId),
     #[error("there is already a view {0}")]

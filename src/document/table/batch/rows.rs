@@ -1,6 +1,7 @@
 //! Planning what happens to rows.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use automerge::ReadDoc;
 use rand::Rng;
@@ -10,7 +11,7 @@ use super::write::Write;
 use super::{NewRow, Outcome, Place, Planner, Refusal, RowRef};
 use crate::document::order::place_by;
 use crate::document::table::cells::row_object;
-use crate::document::table::{BLOCK_ROWS, BlockId, ColumnId, RowId, purge};
+use crate::document::table::{BLOCK_ROWS, BlockId, ColumnId, RowId, columns, purge};
 
 impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
     pub(super) fn insert_rows(&mut self, at: &Place<RowId>, rows: &[NewRow]) -> Result<Outcome, Refusal> {
@@ -37,10 +38,10 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
 
     /// Places new rows. Most changes place rows once, and of those that an import makes there are a thousand: then the
     /// place is looked up in the index, and all the rows of the table need not be copied into a lane. If a later edit asks
-    /// for the lane after all, the rows are placed again in it, which comes to the same.
+    /// for the lane after all, it is made with them in it.
     fn place_rows(&mut self, at: &Place<RowId>, ids: &[RowId]) -> Result<Placed<RowId>, Refusal> {
         let purged = || self.rows.values().any(Option::is_none);
-        if self.lane.is_some() || self.placed.is_some() || matches!(at, Place::Index(_)) || purged() {
+        if self.lane.is_some() || self.is_placed || matches!(at, Place::Index(_)) || purged() {
             let placed = self.lane().insert("rows", at, ids)?;
             return placed.ok_or_else(|| no_anchor(at));
         }
@@ -55,7 +56,7 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
         let placement = place_by(rows, |row| &row.order, before, ids.len());
         let rekeyed = placement.rekeyed.into_iter();
         let rekeyed = rekeyed.map(|(at, key)| (rows[at].id.clone(), key)).collect();
-        self.placed = Some((at.clone(), ids.to_vec()));
+        self.is_placed = true;
         Ok(Placed {
             rekeyed,
             keys: placement.keys,
@@ -87,8 +88,8 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
                     let open = block
                         .take()
                         .filter(|block| self.block_rows(block.as_str()) < BLOCK_ROWS);
-                    let open = open.unwrap_or_else(|| BlockId::random(self.rng));
-                    let id = RowId::random(&open, self.rng);
+                    let open = open.unwrap_or_else(|| BlockId::random(&mut self.rng));
+                    let id = RowId::random(&open, &mut self.rng);
                     block = Some(open);
                     id
                 }
@@ -193,6 +194,10 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
     pub(super) fn row_state(&self, row: &RowId) -> Result<bool, Refusal> {
         let known = match self.rows.get(row) {
             Some(state) => *state,
+            None if self.is_earlier => {
+                let object = row_object(self.document, row);
+                object.map(|object| columns::deleted(self.document, &object).is_none())
+            }
             None => self.index.row(row).map(|row| row.deleted.is_none()),
         };
         known.ok_or_else(|| Refusal::NoRow(row.clone()))
@@ -213,32 +218,41 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
     }
 
     fn lane(&mut self) -> &mut Lane<'a, RowId> {
+        if self.lane.is_none() {
+            self.lane = Some(self.new_lane());
+        }
+        self.lane.as_mut().expect("it was made just now")
+    }
+
+    /// All rows as they will be after the edits planned so far.
+    fn new_lane(&self) -> Lane<'a, RowId> {
         let index = self.index;
-        self.lane.get_or_insert_with(|| {
-            let spots = index.rows().iter().map(|row| Spot {
-                order: row.order.clone(),
-                id: row.id.clone(),
-                live: self
-                    .rows
-                    .get(&row.id)
-                    .copied()
-                    .flatten()
-                    .unwrap_or(row.deleted.is_none()),
-            });
-            let there = spots.filter(|spot| self.rows.get(&spot.id) != Some(&None)).collect();
-            let mut lane = Lane::new(there, |id| index.row(id).map(|row| row.order.clone()));
-            if let Some((at, ids)) = self.placed.take() {
-                let again = lane.insert("rows", &at, &ids);
-                debug_assert!(matches!(again, Ok(Some(_))), "they were placed there before");
-                for id in &ids {
-                    match self.rows.get(id) {
-                        Some(Some(live)) => lane.set_live(id, *live),
-                        _ => lane.take(std::slice::from_ref(id)),
-                    }
-                }
-            }
-            lane
-        })
+        let placed = self.writes.iter().filter_map(|write| match write {
+            Write::AddRow { row, order } | Write::RowOrder { row, order } => Some((row.clone(), order.as_str().into())),
+            _ => None,
+        });
+        let placed: HashMap<RowId, Arc<str>> = placed.collect();
+        let state = |id: &RowId, before: bool| self.rows.get(id).copied().unwrap_or(Some(before));
+        let there = index.rows().iter().filter_map(|row| {
+            let live = state(&row.id, row.deleted.is_none())?;
+            let (id, order) = (row.id.clone(), placed.get(&row.id).unwrap_or(&row.order).clone());
+            Some(Spot { order, id, live })
+        });
+        let new = placed.iter().filter(|(id, _)| index.row(id).is_none());
+        let new = new.filter_map(|(id, order)| {
+            let live = state(id, true)?;
+            let (id, order) = (id.clone(), order.clone());
+            Some(Spot { order, id, live })
+        });
+        let mut spots: Vec<_> = there.chain(new).collect();
+        if !placed.is_empty() {
+            spots.sort_by(|a, b| (&*a.order, &a.id).cmp(&(&*b.order, &b.id)));
+        }
+        let given = move |id: &RowId| {
+            let placed = placed.get(id).cloned();
+            placed.or_else(|| index.row(id).map(|row| row.order.clone()))
+        };
+        Lane::new(spots, given)
     }
 }
 

@@ -20,7 +20,7 @@ impl<D: ReadDoc, R: Rng> Planner<'_, D, R> {
     pub(super) fn create_view(&mut self, id: Option<&ViewId>, view: &View) -> Result<Outcome, Refusal> {
         short("view name", &view.name)?;
         view.checked(self.all_columns(), &Part::ALL)?;
-        let id = id.cloned().unwrap_or_else(|| ViewId::random(self.rng));
+        let id = id.cloned().unwrap_or_else(|| ViewId::random(&mut self.rng));
         if self.views().iter().any(|view| view.id == id) {
             return Err(Refusal::ViewExists(id));
         }

@@ -17,8 +17,9 @@ use futures_util::{SinkExt, StreamExt};
 use tokio::sync::{Notify, watch};
 use tokio_tungstenite::tungstenite;
 
+use super::End;
 use super::replica::{Outgoing, Replica};
-use super::{End, Socket};
+use crate::client::Socket;
 use crate::id::{DocumentId, PeerId};
 use crate::wire::repo::Message;
 

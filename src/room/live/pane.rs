@@ -1,0 +1,347 @@
+//! What one kind of subscriber follows: a table or a view of it, whole or a window, and the frames made of its changes.
+//!
+//! All who follow the same pane share it. What changed is made into a frame once, as a step from one position of the change
+//! log to another; each receiver holds a position and pulls the steps behind it. Nothing waits for a receiver that does not
+//! pull: who falls behind the steps that are kept is told the difference between what it has and what is there.
+//!
+//! - A step is given out once the room is durable up to its end.
+//! - A receiver's position is where a step ends, or within one that says nothing.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::ws::Utf8Bytes;
+use tokio::sync::Semaphore;
+
+use super::board::Window as Shown;
+use super::catching_up::Remembered;
+use crate::document::feed::Window;
+use crate::document::table::{RowId, ViewId};
+use crate::id::ConnectionId;
+use crate::room::inbox::Mark;
+use crate::sync::log::Heads;
+
+/// How many steps a pane keeps, and how many bytes of them.
+const STEPS: usize = 64;
+const STEP_BYTES: usize = 4 << 20;
+
+/// A receiver with more frames than this before it is told the difference in one instead.
+const FRAMES_ONE_BY_ONE: usize = 8;
+
+/// Windows are told apart by numbers, for those who look at what goes on in them.
+static NEXT_WINDOW: AtomicU64 = AtomicU64::new(1);
+
+/// What is followed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
+pub struct PaneKey {
+    /// A stored view; the table itself if there is none.
+    pub view: Option<ViewId>,
+    /// All rows, if there is none.
+    pub window: Option<Window>,
+}
+
+/// How far a receiver has been brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reached {
+    pub position: u64,
+    pub heads: Heads,
+    pub epoch: u64,
+}
+
+/// What a pane has for a receiver.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pulled {
+    /// Frames to be sent, perhaps none, and where the receiver is with them.
+    Frames(Vec<Utf8Bytes>, Reached),
+    /// Nothing that may be shown.
+    Nothing,
+    /// Too far behind for the steps that are kept: it is to be told the difference.
+    Behind,
+    /// What is followed has another meaning now: a snapshot is due.
+    Anew,
+    /// There is nothing left to follow.
+    Ended(Gone),
+}
+
+/// Why a pane has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gone {
+    /// The view was deleted.
+    View,
+    /// The document is no table any more.
+    Table,
+}
+
+struct Step {
+    from: u64,
+    reached: Reached,
+    frame: Frame,
+}
+
+enum Frame {
+    /// Nothing in this pane has changed.
+    Nothing,
+    Text(Utf8Bytes),
+    Anew,
+}
+
+/// What all who follow the same share.
+pub struct Pane {
+    pub key: PaneKey,
+    /// What was shown to those who came. A leaf.
+    remembered: Mutex<Remembered>,
+    ring: Mutex<Ring>,
+    /// One at a time makes what is shown to those who come: the others find it made.
+    pub turn: Semaphore,
+}
+
+#[derive(Default)]
+struct Ring {
+    steps: VecDeque<Step>,
+    bytes: usize,
+    /// By connection, and the key of their mark.
+    receivers: HashMap<(ConnectionId, u32), Arc<Mark>>,
+    /// Up to where the receivers were told that there is something.
+    announced: (u64, u64),
+    ended: Option<Gone>,
+    /// The position of the newest step, or where the pane began.
+    newest: u64,
+    /// The rows of a window; its receivers see the cursors in these alone.
+    shown: Option<Shown>,
+}
+
+impl Pane {
+    pub(super) fn new(key: PaneKey, position: u64) -> Arc<Self> {
+        let ring = Ring {
+            newest: position,
+            ..Ring::default()
+        };
+        Arc::new(Self {
+            key,
+            remembered: Mutex::default(),
+            ring: Mutex::new(ring),
+            turn: Semaphore::new(1),
+        })
+    }
+
+    pub(super) fn remembered(&self) -> MutexGuard<'_, Remembered> {
+        self.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn receive(&self, mark: Arc<Mark>) {
+        let receiver = (mark.inbox().connection(), mark.key());
+        self.ring().receivers.insert(receiver, mark);
+    }
+
+    pub(super) fn leave(&self, mark: &Mark) {
+        self.ring().receivers.remove(&(mark.inbox().connection(), mark.key()));
+    }
+
+    /// Whether something may be shown that the pane has not seen.
+    pub(super) fn is_behind(&self, durable: u64) -> bool {
+        self.ring().newest < durable
+    }
+
+    pub fn is_followed(&self) -> bool {
+        !self.ring().receivers.is_empty()
+    }
+
+    /// The rows of a window, as far as they were looked at; none for a whole table.
+    pub fn shown(&self) -> Option<Shown> {
+        self.ring().shown.clone()
+    }
+
+    pub(super) fn show(&self, rows: HashSet<RowId>) {
+        let mut ring = self.ring();
+        match &mut ring.shown {
+            Some(shown) if *shown.rows == rows => {}
+            Some(shown) => {
+                shown.rows = Arc::new(rows);
+                shown.generation += 1;
+            }
+            none => {
+                *none = Some(Shown {
+                    id: NEXT_WINDOW.fetch_add(1, Ordering::Relaxed),
+                    generation: 0,
+                    rows: Arc::new(rows),
+                });
+            }
+        }
+    }
+
+    pub(super) fn step(&self, from: u64, reached: Reached, text: Option<String>) {
+        let frame = text.map_or(Frame::Nothing, |text| Frame::Text(text.into()));
+        self.ring().push(from, reached, frame);
+    }
+
+    /// From here on everybody needs a snapshot.
+    pub(super) fn anew(&self, from: u64, reached: Reached) {
+        self.ring().push(from, reached, Frame::Anew);
+    }
+
+    pub(super) fn end(&self, why: Gone) {
+        let mut ring = self.ring();
+        ring.ended = Some(why);
+        ring.receivers.values().for_each(|mark| mark.set());
+    }
+
+    /// The room was rolled back: what was made and is not durable will never be.
+    pub(super) fn roll_back(&self) {
+        let mut ring = self.ring();
+        ring.steps.clear();
+        ring.bytes = 0;
+    }
+
+    /// Marks the receivers if there is something new that may be shown.
+    pub(super) fn announce(&self, durable: u64, epoch: u64) {
+        let mut ring = self.ring();
+        let newest = ring.steps.iter().rev().map(|step| &step.reached);
+        let newest = newest
+            .filter(|reached| reached.position <= durable)
+            .map(|reached| (epoch, reached.position));
+        let Some(newest) = newest.max() else { return };
+        if ring.announced < newest {
+            ring.announced = newest;
+            ring.receivers.values().for_each(|mark| mark.set());
+        }
+    }
+
+    /// Tells every receiver to look: who is there has changed.
+    pub(super) fn mark_all(&self) {
+        self.ring().receivers.values().for_each(|mark| mark.set());
+    }
+
+    /// What lies behind a receiver's place, up to the durable position.
+    pub fn pull(&self, reached: &Reached, durable: u64) -> Pulled {
+        let ring = self.ring();
+        if let Some(why) = ring.ended {
+            return Pulled::Ended(why);
+        }
+        let ahead = |step: &&Step| step.reached.position > reached.position && step.reached.position <= durable;
+        let mut steps = ring.steps.iter().filter(ahead).peekable();
+        let Some(first) = steps.peek() else {
+            return Pulled::Nothing;
+        };
+        if first.reached.epoch != reached.epoch {
+            return Pulled::Anew;
+        }
+        let is_joined =
+            first.from == reached.position || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
+        if !is_joined {
+            return Pulled::Behind;
+        }
+        let mut frames = Vec::new();
+        let mut last = reached.clone();
+        for step in steps {
+            match &step.frame {
+                Frame::Nothing => {}
+                Frame::Text(text) => frames.push(text.clone()),
+                Frame::Anew => return Pulled::Anew,
+            }
+            last = step.reached.clone();
+        }
+        match frames.len() > FRAMES_ONE_BY_ONE {
+            true => Pulled::Behind,
+            false => Pulled::Frames(frames, last),
+        }
+    }
+
+    fn ring(&self) -> MutexGuard<'_, Ring> {
+        self.ring.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ring {
+    fn push(&mut self, from: u64, reached: Reached, frame: Frame) {
+        self.newest = reached.position;
+        // Edits elsewhere in the table would push out what concerns this pane.
+        if let (Frame::Nothing, Some(last)) = (&frame, self.steps.back_mut())
+            && matches!(last.frame, Frame::Nothing)
+            && last.reached.position == from
+        {
+            last.reached = reached;
+            return;
+        }
+        self.bytes += frame.len();
+        self.steps.push_back(Step { from, reached, frame });
+        while self.steps.len() > STEPS || (self.bytes > STEP_BYTES && self.steps.len() > 1) {
+            let gone = self.steps.pop_front().expect("there is more than one");
+            self.bytes -= gone.frame.len();
+        }
+    }
+}
+
+impl Frame {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(text) => text.len(),
+            Self::Nothing | Self::Anew => 0,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(position: u64) -> Reached {
+        Reached {
+            position,
+            heads: Vec::new().into(),
+            epoch: 0,
+        }
+    }
+
+    fn pane(steps: impl IntoIterator<Item = (u64, u64, Option<&'static str>)>) -> Arc<Pane> {
+        let pane = Pane::new(PaneKey::default(), 0);
+        for (from, upto, text) in steps {
+            pane.step(from, at(upto), text.map(str::to_owned));
+        }
+        pane
+    }
+
+    fn frames(texts: &[&'static str], upto: u64) -> Pulled {
+        Pulled::Frames(
+            texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(),
+            at(upto),
+        )
+    }
+
+    #[test]
+    fn a_receiver_pulls_what_lies_behind_its_place_and_is_durable() {
+        let pane = pane([(0, 2, Some("a")), (2, 3, None), (3, 5, Some("b"))]);
+        assert_eq!(pane.pull(&at(0), 5), frames(&["a", "b"], 5));
+        assert_eq!(pane.pull(&at(2), 5), frames(&["b"], 5));
+        assert_eq!(pane.pull(&at(0), 4), frames(&["a"], 3));
+        assert_eq!(pane.pull(&at(0), 1), Pulled::Nothing);
+        assert_eq!(pane.pull(&at(5), 9), Pulled::Nothing);
+    }
+
+    #[test]
+    fn who_stands_within_a_step_is_told_the_difference_unless_it_says_nothing() {
+        let pane = pane([(0, 3, Some("a")), (3, 6, None), (6, 9, None), (9, 10, Some("b"))]);
+        assert_eq!(pane.pull(&at(1), 10), Pulled::Behind);
+        assert_eq!(pane.pull(&at(7), 10), frames(&["b"], 10));
+    }
+
+    #[test]
+    fn what_is_kept_is_bounded_and_who_is_far_behind_is_told_at_once() {
+        let pane = pane((0..100).map(|n| (n, n + 1, Some("x"))));
+        assert_eq!(pane.pull(&at(30), 100), Pulled::Behind, "forgotten");
+        assert_eq!(pane.pull(&at(90), 100), Pulled::Behind, "ten frames are one difference");
+        assert_eq!(pane.pull(&at(98), 100), frames(&["x", "x"], 100));
+    }
+
+    #[test]
+    fn another_epoch_or_meaning_asks_for_a_snapshot() {
+        let pane = pane([(0, 1, Some("a"))]);
+        let other = Reached { epoch: 1, ..at(0) };
+        assert_eq!(pane.pull(&other, 1), Pulled::Anew);
+        pane.anew(1, at(2));
+        assert_eq!(pane.pull(&at(0), 1), frames(&["a"], 1));
+        assert_eq!(pane.pull(&at(0), 2), Pulled::Anew);
+        pane.end(Gone::View);
+        assert_eq!(pane.pull(&at(2), 2), Pulled::Ended(Gone::View));
+    }
+}

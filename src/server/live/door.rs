@@ -1,0 +1,330 @@
+//! The state of one connection of the live door, and the order in which it works.
+
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use axum::extract::ws::{Message, Utf8Bytes};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde::Serialize;
+
+use super::super::Server;
+use super::super::lifeline::Lifeline;
+use super::super::rest::Problem;
+use super::super::socket::{Connection, End};
+use super::editing::Edited;
+use super::following::{Followed, Subscription};
+use super::session::Session;
+use crate::id::{ConnectionId, DocumentId};
+use crate::room::inbox::{Close, Inbox};
+use crate::room::live::{Brought, NotShown};
+use crate::wire::live::{ErrorTold, NotARequest, Request, text};
+use crate::wire::read::Unread;
+
+/// What a job has come to.
+pub(super) enum Done {
+    /// A request that others wait for: a subscription is there, or is not.
+    Followed(Result<Followed, ErrorTold>),
+    /// What a subscription has missed since it fell behind.
+    CaughtUp {
+        key: u32,
+        brought: Result<Brought, NotShown>,
+    },
+    /// A request that others wait for: an edit is made and waits for the disk, or is not.
+    Edited(Box<Edited>),
+    /// What was done is on disk, or is not: this is to be told.
+    Answer(Vec<Utf8Bytes>),
+    /// The job panicked: a bug in us or in the library, which costs this connection.
+    Panicked,
+}
+
+pub(super) type Job = Pin<Box<dyn Future<Output = Done> + Send>>;
+
+/// One connection. Only its own task touches it.
+pub(super) struct LiveDoor {
+    pub server: Arc<Server>,
+    pub id: ConnectionId,
+    pub inbox: Arc<Inbox>,
+    pub lifeline: Arc<Lifeline>,
+    /// Who it is, once it said so.
+    pub session: Option<Session>,
+    pub subscriptions: HashMap<u32, Subscription>,
+    pub by_table: HashMap<DocumentId, u32>,
+    /// What the client calls tables that it has named, and their ids.
+    pub names: HashMap<String, DocumentId>,
+    pub next_key: u32,
+    /// Subscriptions that may have something to write, each once.
+    pub turn: VecDeque<u32>,
+    /// Requests that wait for those before them, and the bytes of their frames.
+    waiting: VecDeque<(Request, usize)>,
+    waiting_bytes: usize,
+    /// Whether a request is being done that the next one waits for.
+    pub busy: bool,
+    /// Answers that wait for the disk.
+    pub unconfirmed: usize,
+    /// Frames that are no subscription's: bounded, since reading stops at a number of them.
+    replies: VecDeque<Utf8Bytes>,
+    jobs: FuturesUnordered<Job>,
+    closing: Option<Close>,
+}
+
+/// However a connection ends, a panic included, its rooms and its device are free again.
+impl Drop for LiveDoor {
+    fn drop(&mut self) {
+        self.leave_everything(&End::Gone);
+        self.server.disconnected(self.id);
+    }
+}
+
+impl LiveDoor {
+    pub fn new(server: Arc<Server>, lifeline: Arc<Lifeline>) -> Self {
+        Self {
+            id: lifeline.inbox.connection(),
+            inbox: lifeline.inbox.clone(),
+            server,
+            lifeline,
+            session: None,
+            subscriptions: HashMap::new(),
+            by_table: HashMap::new(),
+            names: HashMap::new(),
+            next_key: 0,
+            turn: VecDeque::new(),
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            busy: false,
+            unconfirmed: 0,
+            replies: VecDeque::new(),
+            jobs: FuturesUnordered::new(),
+            closing: None,
+        }
+    }
+
+    fn take(&mut self, frame: &Utf8Bytes) {
+        match Request::read(frame.as_bytes(), self.server.config.live.message_values) {
+            Ok(request) => {
+                self.waiting_bytes += frame.len();
+                self.waiting.push_back((request, frame.len()));
+                self.go_on();
+            }
+            Err(not) => self.tell_malformed(not),
+        }
+    }
+
+    /// Does what waits, up to the first request that the next one has to wait for.
+    pub fn go_on(&mut self) {
+        while !self.busy
+            && self.closing.is_none()
+            && let Some((request, bytes)) = self.waiting.pop_front()
+        {
+            self.waiting_bytes -= bytes;
+            self.do_request(request);
+        }
+    }
+
+    fn do_request(&mut self, request: Request) {
+        if self.session.is_none() && !matches!(request, Request::Authenticate(_)) {
+            let why = "say who you are first: authenticate";
+            return self.tell_error("not-authenticated", why, request.name(), request.table());
+        }
+        match request {
+            Request::Authenticate(claim) => self.authenticate(claim),
+            Request::Subscribe(asked) => self.subscribe(asked),
+            Request::Unsubscribe(table) => self.unsubscribe(&table.table_id),
+            Request::Recover(asked) => self.recover(asked),
+            Request::Record(change) => self.record(change),
+            Request::Batch(batch) => self.batch(batch),
+            Request::Offline(changes) => self.offline(changes),
+            Request::Cursor(shown) => self.show_cursor(shown),
+            Request::Selection(shown) => self.show_selection(shown),
+            Request::Typing(shown) => self.show_typing(shown),
+            Request::Heartbeat(beat) => self.heartbeat(&beat),
+        }
+    }
+
+    /// Runs something that waits.
+    pub fn job(&mut self, job: impl Future<Output = Done> + Send + 'static) {
+        // A task of its own: it goes on to its end even if the connection does not, and a panic in it is seen.
+        let task = tokio::spawn(job);
+        self.jobs
+            .push(Box::pin(async move { task.await.unwrap_or(Done::Panicked) }));
+    }
+
+    pub fn enqueue(&mut self, key: u32) {
+        if let Some(subscription) = self.subscriptions.get_mut(&key)
+            && !std::mem::replace(&mut subscription.queued, true)
+        {
+            self.turn.push_back(key);
+        }
+    }
+
+    pub fn tell(&mut self, kind: &str, data: &impl Serialize) {
+        self.say(text(kind, data).into());
+    }
+
+    pub fn say(&mut self, frame: Utf8Bytes) {
+        self.replies.push_back(frame);
+    }
+
+    pub fn tell_error(&mut self, code: &'static str, why: impl Into<String>, about: &'static str, table: Option<&str>) {
+        let error = ErrorTold {
+            code,
+            message: why.into(),
+            field: None,
+            about: Some(about.to_owned()),
+            table_id: table.map(|table| table.chars().take(256).collect()),
+        };
+        self.tell("error", &error);
+    }
+
+    fn tell_malformed(&mut self, not: NotARequest) {
+        self.server.metrics.ignore("live-malformed");
+        let message = not.to_string();
+        let code = match &not {
+            NotARequest::UnknownType(_) => "unknown-type",
+            NotARequest::NotAMessage(Unread::TooMany { .. }) => "too-large",
+            NotARequest::NotAMessage(_) | NotARequest::Data { .. } => "bad-message",
+        };
+        let (about, change, field) = match not {
+            NotARequest::Data { about, change, why } => (Some(about), change, why.field()),
+            NotARequest::NotAMessage(why) => (None, None, why.field()),
+            NotARequest::UnknownType(_) => (None, None, None),
+        };
+        if let Some(change_id) = change {
+            return self.reject(change_id, None, code, message, field);
+        }
+        let error = ErrorTold {
+            code,
+            message,
+            field,
+            about,
+            table_id: None,
+        };
+        self.tell("error", &error);
+    }
+
+    pub fn close(&mut self, why: Close) {
+        self.closing.get_or_insert(why);
+    }
+
+    fn leave_everything(&mut self, end: &End) {
+        let keys: Vec<u32> = self.subscriptions.keys().copied().collect();
+        let clean = matches!(end, End::Left(None | Some(1000 | 1005)));
+        for key in keys {
+            self.leave_table(key, clean);
+        }
+        if let Some(session) = self.session.take() {
+            self.server.left(&session.peer, self.id);
+        }
+    }
+}
+
+impl Connection for LiveDoor {
+    type Done = Done;
+
+    fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    fn peer_name(&self) -> &str {
+        self.session.as_ref().map_or("", |session| session.peer.as_str())
+    }
+
+    fn look(&mut self, key: u32) {
+        if let Some(subscription) = self.subscriptions.get(&key) {
+            // Cleared before looking, so that what happens meanwhile sets it again (lost wakeup).
+            subscription.following.mark.clear();
+            self.enqueue(key);
+        }
+    }
+
+    fn receive(&mut self, message: Message) {
+        match message {
+            Message::Text(frame) => self.take(&frame),
+            _ => self.close(Close::NotText),
+        }
+    }
+
+    fn is_reading(&self) -> bool {
+        let limits = &self.server.config.live;
+        self.waiting.len() < limits.waiting
+            && self.waiting_bytes <= limits.message_bytes
+            && self.unconfirmed < limits.unconfirmed
+            && self.replies.len() < limits.replies
+    }
+
+    fn next_message(&mut self) -> Option<Message> {
+        if let Some(reply) = self.replies.pop_front() {
+            return Some(Message::Text(reply));
+        }
+        while let Some(key) = self.turn.pop_front() {
+            let Some(subscription) = self.subscriptions.get_mut(&key) else {
+                continue;
+            };
+            subscription.queued = false;
+            if let Some(frame) = self.next_of(key) {
+                self.enqueue(key);
+                return Some(Message::Text(frame));
+            }
+            // Following a table may have ended with a word of its own.
+            if let Some(reply) = self.replies.pop_front() {
+                return Some(Message::Text(reply));
+            }
+        }
+        None
+    }
+
+    async fn next_job(&mut self) -> Done {
+        match self.jobs.next().await {
+            Some(done) => done,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn finish(&mut self, done: Done) {
+        match done {
+            Done::Followed(followed) => {
+                self.busy = false;
+                self.followed(followed);
+            }
+            Done::CaughtUp { key, brought } => self.caught_up(key, brought),
+            Done::Edited(edited) => {
+                self.busy = false;
+                self.edited(*edited);
+            }
+            Done::Answer(frames) => {
+                self.unconfirmed -= 1;
+                frames.into_iter().for_each(|frame| self.say(frame));
+            }
+            Done::Panicked => {
+                tracing::error!(connection = %self.id, "a job panicked");
+                self.close(Close::TryLater);
+            }
+        }
+        self.go_on();
+    }
+
+    fn closing(&self) -> Option<Close> {
+        self.closing
+    }
+
+    fn leave(&mut self, end: &End) {
+        self.leave_everything(end);
+    }
+
+    fn farewells(&mut self) -> Vec<Message> {
+        self.replies.drain(..).map(Message::Text).collect()
+    }
+}
+
+/// A problem as the live door tells it.
+pub(super) fn error_of(problem: &Problem, about: &'static str, table: &str) -> ErrorTold {
+    ErrorTold {
+        code: problem.code.name(),
+        message: problem.detail.clone(),
+        field: problem.field.clone(),
+        about: Some(about.to_owned()),
+        table_id: Some(table.chars().take(256).collect()),
+    }
+}
