@@ -279,7 +279,7 @@ impl Followed {
         }
         let settling = self.settling.iter().filter(|settling| settling.until.is_some());
         let settling = settling.map(|settling| &settling.edit);
-        let mut table = shown(&self.model, settling.chain(edits.clone()));
+        let mut table = shown(&self.model, settling, edits.clone());
         table.users = self.people.all().cloned().collect();
         table.unsaved = edits.count();
         self.shown.insert(Arc::new(table)).clone()
