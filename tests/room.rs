@@ -15,10 +15,16 @@ use roundtable::sync::gate::Offered;
 
 #[path = "room/deleted.rs"]
 mod deleted;
+#[path = "room/desk.rs"]
+mod desk;
 #[path = "room/granted.rs"]
 mod granted;
+#[path = "room/offline.rs"]
+mod offline;
 #[path = "room/once.rs"]
 mod once;
+#[path = "room/unseen.rs"]
+mod unseen;
 
 /// The clock of the server in these stories, in milliseconds since 1970.
 const NOW_MS: u64 = 1_700_000_000_000;

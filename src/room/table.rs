@@ -99,6 +99,10 @@ impl TableReading {
     }
 }
 
+/// So many cells are read from the live document between two commits, under the lock that holds up everybody who edits: some
+/// 10 ms. From then on a copy costs no more, and those who read it are in nobody's way.
+const CELLS_UNDER_LOCK: usize = 10_000;
+
 /// What a slot keeps of its table, as long as the document is awake.
 #[derive(Default)]
 pub(super) struct TableOf {
@@ -106,6 +110,8 @@ pub(super) struct TableOf {
     index: Option<Arc<TableIndex>>,
     /// The newest reading, by the position it was made at.
     reading: Option<(u64, Arc<TableReading>)>,
+    /// How many cells were read from the live document since the last commit.
+    read_live: usize,
     /// The rows of views that were asked for lately.
     pub views: KeptViews,
 }
@@ -141,9 +147,25 @@ impl TableOf {
         Ok(reading)
     }
 
+    /// A copy from which so many cells are better read than from the live document; none if they are few.
+    pub fn reading_for(
+        &mut self,
+        cells: usize,
+        document: &Document,
+        position: u64,
+    ) -> Result<Option<Arc<TableReading>>, NotATable> {
+        let is_at_hand = self.reading.as_ref().is_some_and(|(at, _)| *at == position);
+        if !is_at_hand && self.read_live + cells <= CELLS_UNDER_LOCK {
+            self.read_live += cells;
+            return Ok(None);
+        }
+        self.reading(document, position).map(Some)
+    }
+
     /// The document has changed: a reading of it is kept only by those who work with it.
     pub fn forget_reading(&mut self) {
         self.reading = None;
+        self.read_live = 0;
     }
 }
 

@@ -119,6 +119,12 @@ impl Views<'_> {
         self.table.views.rows(self.document.automerge(), self.index, view)
     }
 
+    /// A copy from which so many cells are better read than from the live document, which holds up those who edit; none if
+    /// few were read since the last commit.
+    pub fn reading_for(&mut self, cells: usize) -> Result<Option<Arc<TableReading>>, NotATable> {
+        self.table.reading_for(cells, self.document, self.position)
+    }
+
     /// A copy of the table as it is now, as [`Room::read_table`] gives it.
     pub fn reading(&mut self) -> Result<Arc<TableReading>, NotATable> {
         self.table.reading(self.document, self.position)

@@ -94,9 +94,10 @@ test("in an offline message and before it", async t => {
   const row = { tableId: table, ...creation() }
   accepted(await anna.change("record_change", row))
   const other = { tableId: table, ...creation() }
-  for (const list of [[row, other], [other, row, other]]) {
-    const { applied, merged, rejected: none } = await anna.offline(list)
+  for (const list of [[other, row], [row, other], [other, row, other]]) {
+    const { applied, merged, rejected: none, versions } = await anna.offline(list)
     assert.deepEqual([new Set(applied), merged, none], [new Set([row.changeId, other.changeId]), [], []])
+    assert.deepEqual(versions, { [table]: (await readTable(server, table)).version }, "not that of the one done long ago")
   }
   assert.equal((await created(server, table)).length, 2)
 })

@@ -165,6 +165,7 @@ test("an edit at the sync door arrives with its author, and the other way round"
   accepted(await anna.set(table, rowId(2), ITEM, "Anna was here"))
   await document.until("what Anna wrote", doc => String(doc.blocks.b0[rowId(2)][ITEM]) === "Anna was here")
   document.change(doc => doc.blocks.b0[rowId(0)][COUNT] = new v2.Automerge.Counter(5))
+  await ben.until("the counter", () => his.row(rowId(0)).cells[COUNT] === 5)
   accepted(await anna.batch(table, [{ op: "incrementCell", row: rowId(0), column: COUNT, by: 2 }]))
   document.change(doc => doc.blocks.b0[rowId(0)][COUNT].increment(3))
   await ben.until("both steps", () => his.row(rowId(0)).cells[COUNT] === 10)

@@ -39,6 +39,9 @@ const ODD = [
   "automerge:", [], {}, [[]], [null], { a: {} }, "ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell",
 ]
 
+/** A copy, since it may be changed in its turn. */
+const odd = random => structuredClone(pick(random, ODD))
+
 /** A valid message with something in it changed: a part of it, or its text. */
 export function mutant(random, about) {
   const message = structuredClone(pick(random, validMessages(about)))
@@ -61,13 +64,13 @@ function change(random, message) {
   const other = pick(random, all)
   const ways = [
     () => delete parent[key],
-    () => (parent[key] = pick(random, ODD)),
+    () => (parent[key] = odd(random)),
     () => (parent[key] = structuredClone(other[0][other[1]])),
-    () => (parent[pick(random, ["extra", "type", "op", "changeId", "recordId", "data"])] = pick(random, ODD)),
+    () => (parent[pick(random, ["extra", "type", "op", "changeId", "recordId", "data"])] = odd(random)),
     () => (parent[key] = [parent[key]]),
     () => (parent[key] = { [key]: parent[key] }),
     () => (parent[key] = String(parent[key])),
-    () => Array.isArray(parent) && parent.push(...Array.from({ length: 50 }, () => parent[0])),
+    () => Array.isArray(parent) && parent.push(...Array.from({ length: 50 }, () => structuredClone(parent[0]))),
   ]
   pick(random, ways)()
 }

@@ -28,6 +28,8 @@ use footing::Sorter;
 /// A change, and what its author saw.
 #[derive(Debug, Clone, Copy)]
 pub struct Claim<'c> {
+    /// Its turn among all that its author has made.
+    pub turn: usize,
     pub edits: &'c [TableEdit],
     /// The version its author saw.
     pub base: Option<&'c [ChangeHash]>,

@@ -8,6 +8,7 @@
 //! - Several values of a cell at once all count, though a person sees one of them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use automerge::{Automerge, ChangeHash};
 use serde_json::Value as Json;
@@ -22,6 +23,8 @@ use crate::document::at::At;
 pub enum Spot {
     /// A row with everything in it.
     Row(RowId),
+    /// The same, of a row that was not there before.
+    New(RowId),
     Cell(RowId, ColumnId),
     /// Whether a row is deleted.
     Mark(RowId),
@@ -30,12 +33,18 @@ pub enum Spot {
 impl Spot {
     pub fn row(&self) -> &RowId {
         match self {
-            Self::Row(row) | Self::Cell(row, _) | Self::Mark(row) => row,
+            Self::Row(row) | Self::New(row) | Self::Cell(row, _) | Self::Mark(row) => row,
         }
     }
 
     pub fn overlaps(&self, other: &Self) -> bool {
-        self == other || (self.row() == other.row() && matches!((self, other), (Self::Row(_), _) | (_, Self::Row(_))))
+        let is_whole = |spot: &Self| matches!(spot, Self::Row(_) | Self::New(_));
+        self == other || (self.row() == other.row() && (is_whole(self) || is_whole(other)))
+    }
+
+    /// Whether one who has written here knows what is there.
+    pub fn tells(&self, other: &Self) -> bool {
+        self == other || (self.row() == other.row() && matches!(self, Self::New(_)))
     }
 }
 
@@ -66,7 +75,7 @@ impl Touch {
             // Only those that its author has named can be meant by another edit.
             TableEdit::InsertRows { rows, .. } => {
                 let named = rows.iter().filter_map(|row| row.id.clone());
-                Some(named.map(Spot::Row).map(Self::of).collect())
+                Some(named.map(Spot::New).map(Self::of).collect())
             }
             _ => None,
         }
@@ -76,7 +85,7 @@ impl Touch {
     pub fn was_there(&self, document: &Automerge, version: &[ChangeHash]) -> bool {
         let has_column = match &self.spot {
             Spot::Cell(_, column) => has_column(document, column, version).is_some(),
-            Spot::Row(_) | Spot::Mark(_) => true,
+            _ => true,
         };
         has_column && is_live(document, self.spot.row(), version).is_some()
     }
@@ -88,7 +97,7 @@ impl Touch {
         }
         let differs = |path: &[&str]| seen(document, path, Some(one)) != seen(document, path, Some(other));
         match &self.spot {
-            Spot::Row(row) => differs(&in_row(row, None)),
+            Spot::Row(row) | Spot::New(row) => differs(&in_row(row, None)),
             Spot::Mark(row) => is_live(document, row, one) != is_live(document, row, other),
             Spot::Cell(row, column) => {
                 is_live(document, row, one) != is_live(document, row, other)
@@ -153,45 +162,77 @@ fn says_same(one: &Json, other: &Json) -> bool {
     }
 }
 
-/// Changes that an author has made, by the places they touch: the author has seen them.
+/// Changes that an author has made, by the places they touch: whoever made them has seen them.
 #[derive(Debug, Clone, Default)]
 pub struct Own {
-    by_row: HashMap<RowId, Vec<(Spot, ChangeHash)>>,
+    by_row: HashMap<RowId, Vec<Deed>>,
+}
+
+/// What the author did to a place.
+#[derive(Debug, Clone)]
+struct Deed {
+    /// When, among all that they did.
+    turn: usize,
+    spot: Spot,
+    change: ChangeHash,
 }
 
 impl Own {
-    pub fn add(&mut self, spot: Spot, change: ChangeHash) {
+    /// The author touched a place, in their turn: what they did in an earlier one may come to be known later.
+    pub fn add(&mut self, turn: usize, spot: Spot, change: ChangeHash) {
         let known = self.by_row.entry(spot.row().clone()).or_default();
-        known.push((spot, change));
+        let at = known.partition_point(|deed| deed.turn <= turn);
+        known.insert(at, Deed { turn, spot, change });
     }
 
-    /// The changes that touch a place, in the order they were made.
-    pub fn of<'o>(&'o self, spot: &'o Spot) -> impl Iterator<Item = ChangeHash> + 'o {
+    /// What they did to a place before a turn, in order.
+    fn of<'o>(&'o self, spot: &'o Spot, turn: usize) -> impl Iterator<Item = &'o Deed> {
         let row = self.by_row.get(spot.row()).into_iter().flatten();
-        row.filter(|(other, _)| other.overlaps(spot)).map(|(_, change)| *change)
+        row.filter(move |deed| deed.turn < turn && deed.spot.overlaps(spot))
     }
 
-    /// What the author has seen of a place: a version, and then what they have written there themselves. Their change may
-    /// stand on more than they had seen; it counts only if that has left the place as it was, or what others did to it in
-    /// between would pass for seen.
-    pub fn beside(&self, document: &Automerge, version: &[ChangeHash], touch: &Touch) -> Vec<ChangeHash> {
+    /// Whether they know what is at a place, since they have written it themselves before this turn.
+    pub fn tells(&self, spot: &Spot, turn: usize) -> bool {
+        self.of(spot, turn).any(|deed| deed.spot.tells(spot))
+    }
+
+    /// Whether they did something to a place in one of these turns.
+    pub fn has(&self, spot: &Spot, turns: Range<usize>) -> bool {
+        self.of(spot, turns.end).any(|deed| deed.turn >= turns.start)
+    }
+
+    /// What the author has seen of a place: a version, and then what they have written there themselves.
+    ///
+    /// Their change may stand on more than they had seen. Of a cell it leaves nothing but what they wrote. Of a place that is
+    /// only partly the same it counts only if it found the place as they had seen it: what others did there in between would
+    /// pass for seen.
+    pub fn beside(&self, document: &Automerge, version: &[ChangeHash], touch: &Touch, turn: usize) -> Vec<ChangeHash> {
         let mut seen = version.to_vec();
-        for change in self.of(&touch.spot) {
-            let Some(meta) = document.get_change_meta_by_hash(&change) else {
+        for Deed { spot, change, .. } in self.of(&touch.spot, turn) {
+            let Some(meta) = document.get_change_meta_by_hash(change) else {
                 continue;
             };
-            if !seen.contains(&change) && !touch.differs(document, &seen, &meta.deps) {
-                seen.retain(|head| !meta.deps.contains(head));
-                seen.push(change);
+            if seen.contains(change) {
+                continue;
+            }
+            let is_all = *spot == touch.spot && matches!(spot, Spot::Cell(..)) && !touch.adds;
+            if is_all || !touch.differs(document, &seen, &meta.deps) {
+                let mut with = seen.clone();
+                with.retain(|head| !meta.deps.contains(head));
+                with.push(*change);
+                // They may have looked at the table again since.
+                if touch.differs(document, &seen, &with) {
+                    seen = with;
+                }
             }
         }
         seen.sort_unstable();
         seen
     }
 
-    /// What the author has written at a place, and nothing else.
-    pub fn alone(&self, document: &Automerge, spot: &Spot) -> Vec<ChangeHash> {
-        let mut all: Vec<_> = self.of(spot).collect();
+    /// What the author has written at a place before a turn, and nothing else.
+    pub fn alone(&self, document: &Automerge, spot: &Spot, turn: usize) -> Vec<ChangeHash> {
+        let mut all: Vec<_> = self.of(spot, turn).map(|deed| deed.change).collect();
         all.retain(|change| document.get_change_meta_by_hash(change).is_some());
         all.sort_unstable();
         all.dedup();

@@ -60,6 +60,7 @@ struct Open {
 impl Open {
     fn claim(&self) -> Claim<'_> {
         Claim {
+            turn: self.wish,
             edits: self.wanted.edits(),
             base: self.base.as_deref(),
             saw: self.wanted.saw(),
@@ -116,14 +117,14 @@ impl<'g> Granting<'g> {
     /// Reads what is wanted, and what was wanted by those that were granted before.
     pub fn read(&mut self, document: &Document, index: &TableIndex, rng: &mut impl Rng) {
         let mut resolver = Resolver::new(document.automerge(), index.columns(), rng);
-        for (wish, told) in self.wishes.iter().zip(&self.told) {
+        for (turn, (wish, told)) in self.wishes.iter().zip(&self.told).enumerate() {
             // What they cannot be read as by now, they did not write to.
             if let Some(Ok(accepted)) = told
                 && let Ok(wanted) = wish.ask.read(&mut resolver)
             {
-                for spot in spots(wanted.edits()).chain(accepted.record.clone().map(Spot::Row)) {
+                for spot in spots(wanted.edits()).chain(accepted.record.clone().map(Spot::New)) {
                     let changes = accepted.changes.iter();
-                    changes.for_each(|change| self.own.add(spot.clone(), *change));
+                    changes.for_each(|change| self.own.add(turn, spot.clone(), *change));
                 }
             }
         }
@@ -184,7 +185,7 @@ impl<'g> Granting<'g> {
                 Fate::Taken { outcomes, rounds } => {
                     for (edit, round) in open.wanted.edits().iter().zip(&rounds) {
                         if let Some(change) = changes[*round] {
-                            spots(std::slice::from_ref(edit)).for_each(|spot| self.own.add(spot, change));
+                            spots(std::slice::from_ref(edit)).for_each(|spot| self.own.add(open.wish, spot, change));
                         }
                     }
                     let merged = rounds.iter().any(|round| *round != now);

@@ -1,7 +1,7 @@
 //! The live half of a room: what those are told who follow its table in JSON, and what they tell each other.
 //!
 //! - [`pane`]: what all who follow the same thing share; [`panes`]: bringing them to the present version;
-//! - [`edits`], [`wish`]: what they ask for becomes changes of the table;
+//! - [`edits`], [`granting`], [`wish`]: what they ask for becomes changes of the table;
 //! - [`people`], [`board`]: who is there, on one roster with the sync door, and what the others are told of it;
 //! - [`catching_up`]: what one who comes or comes back is shown; [`telling`], [`trail`]: how it is found out and said.
 //!

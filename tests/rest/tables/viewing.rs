@@ -26,9 +26,11 @@ async fn orders(rows: usize) -> Table {
     .await
 }
 
-/// All that is shown of a query, but for the figures.
+/// All that is shown of a query, but for the figures; why it is refused, if the column it names has another name by now.
 async fn shown(table: &Table, query: &str) -> Value {
-    let mut page = table.get(&format!("/rows?{query}")).await.is(200).json();
+    let answer = table.get(&format!("/rows?{query}")).await;
+    let mut page = answer.json();
+    assert!(answer.status == 200 || page["code"] == "bad-query", "{page}");
     page.as_object_mut().unwrap().remove("totals");
     page
 }
@@ -36,7 +38,7 @@ async fn shown(table: &Table, query: &str) -> Value {
 #[tokio::test]
 async fn a_view_that_is_kept_shows_what_evaluating_it_shows() {
     let small = encoded(r#"{"column":"Number","op":"less","value":5}"#);
-    for seed in 0..6 {
+    for seed in 0..3 {
         let mut random = SmallRng::seed_from_u64(seed);
         let table = orders(40).await;
         let columns = [
@@ -51,7 +53,7 @@ async fn a_view_that_is_kept_shows_what_evaluating_it_shows() {
             "sort": [{ "column": columns[2] }, { "column": columns[0], "descending": true }],
         });
         table.post("/views", view).await.is(201);
-        for step in 0..40 {
+        for step in 0..30 {
             edit(&table, &columns, &mut random).await;
             for query in [
                 "sort=-Number,Name".to_owned(),
@@ -61,18 +63,9 @@ async fn a_view_that_is_kept_shows_what_evaluating_it_shows() {
                 "view=vOpen".to_owned(),
                 format!("view=vOpen&filter={small}&limit=5"),
             ] {
-                // Columns are renamed, come and go: what is asked of one that is not there is refused either way.
                 let evaluated = format!("{query}&aggregates={}", encoded(r#"[{"op":"count"}]"#));
-                let known = table.get(&format!("/rows?{query}")).await;
-                if known.status != 200 {
-                    assert_eq!(table.get(&format!("/rows?{evaluated}")).await.status, known.status);
-                    continue;
-                }
-                assert_eq!(
-                    shown(&table, &query).await,
-                    shown(&table, &evaluated).await,
-                    "seed {seed}, step {step}: {query}"
-                );
+                let (kept, evaluated) = (shown(&table, &query).await, shown(&table, &evaluated).await);
+                assert_eq!(kept, evaluated, "seed {seed}, step {step}: {query}");
             }
         }
     }

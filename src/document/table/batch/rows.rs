@@ -208,7 +208,10 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
 
     /// A row that takes cells. One of an earlier version may have been restored since, as a column may.
     pub(super) fn live_row(&self, row: &RowId) -> Result<(), Refusal> {
-        let is_live_now = || self.index.row(row).is_some_and(|row| row.deleted.is_none());
+        let is_live_now = || {
+            let now = self.index.row(row).is_some_and(|row| row.deleted.is_none());
+            now && self.rows.get(row).is_none()
+        };
         match self.row_state(row)? {
             true => Ok(()),
             false if self.is_earlier && is_live_now() => Ok(()),

@@ -211,7 +211,8 @@ impl<'s> Sorter<'s> {
             });
         }
         let spot = |saw: &Saw| Spot::Cell(saw.row.clone(), saw.column.clone());
-        let (own, open): (Vec<_>, Vec<_>) = (0..claim.saw.len()).partition(|saw| self.is_own(&spot(&claim.saw[*saw])));
+        let (own, open): (Vec<_>, Vec<_>) =
+            (0..claim.saw.len()).partition(|saw| self.is_own(&spot(&claim.saw[*saw]), claim.turn));
         let version = match open.is_empty() {
             true => None,
             false => Some(self.version_that_shows(claim, &open)?),
@@ -221,9 +222,9 @@ impl<'s> Sorter<'s> {
     }
 
     /// Whether the author themself has written there, in a change before this or earlier.
-    fn is_own(&self, spot: &Spot) -> bool {
+    fn is_own(&self, spot: &Spot, turn: usize) -> bool {
         let entered = self.entries.get(spot.row()).into_iter().flatten();
-        entered.into_iter().any(|entry| entry.spot.overlaps(spot)) || self.ground.own.of(spot).next().is_some()
+        entered.into_iter().any(|entry| entry.spot.tells(spot)) || self.ground.own.tells(spot, turn)
     }
 
     /// The newest version that shows all of these cells as the author saw them: the present one, then the others in turn.
@@ -261,28 +262,32 @@ impl<'s> Sorter<'s> {
     /// What an edit that touches a place is written on.
     fn footing(&mut self, claim: usize, touch: &Touch, seen: &Seen) -> Result<Found, Stop> {
         let is_own = seen.own.contains(&touch.spot);
-        let (mut here, mut before) = (None, Vec::new());
+        let (mut here, mut before, mut since) = (None, Vec::new(), usize::MAX);
         for entry in self.entries.get(touch.spot.row()).into_iter().flatten() {
             match entry.footing {
                 _ if !entry.spot.overlaps(&touch.spot) => {}
                 None => return Err(Stop::Later),
                 Some(Footing::Then(version)) if entry.claim == claim => here = Some(version),
                 Some(Footing::Now) if entry.claim == claim => {}
-                Some(footing) => before.push((footing, &entry.sight)),
+                Some(footing) => {
+                    since = since.min(self.claims[entry.claim].turn);
+                    before.push((footing, &entry.sight));
+                }
             }
         }
         if let Some(version) = here {
             return Ok(Found::Then(version));
         }
         let Some((first, sight)) = before.first().copied() else {
-            return self.by_itself(touch, seen, is_own);
+            return self.by_itself(claim, touch, seen, is_own);
         };
-        if before.iter().any(|(footing, _)| *footing != first) {
+        let done_between = self.ground.own.has(&touch.spot, since..self.claims[claim].turn);
+        if done_between || before.iter().any(|(footing, _)| *footing != first) {
             return Err(Stop::Later);
         }
         match first {
             Footing::Now if is_own => Ok(Found::Now),
-            Footing::Now => match self.by_itself(touch, seen, is_own)? {
+            Footing::Now => match self.by_itself(claim, touch, seen, is_own)? {
                 Found::Now | Found::Free => Ok(Found::Now),
                 Found::Then(_) => Err(Stop::Later),
             },
@@ -293,15 +298,15 @@ impl<'s> Sorter<'s> {
     }
 
     /// As [`footing`](Self::footing), where no change before has to do with it.
-    fn by_itself(&mut self, touch: &Touch, seen: &Seen, is_own: bool) -> Result<Found, Stop> {
-        let Ground { document, own, .. } = self.ground;
+    fn by_itself(&mut self, claim: usize, touch: &Touch, seen: &Seen, is_own: bool) -> Result<Found, Stop> {
+        let (Ground { document, own, .. }, turn) = (self.ground, self.claims[claim].turn);
         let (version, touch) = match &seen.version {
-            _ if is_own => (own.alone(document, &touch.spot), touch.clone()),
+            _ if is_own => (own.alone(document, &touch.spot, turn), touch.clone()),
             None => return Ok(Found::Now),
             Some(version) if **version == *self.present => return Ok(Found::Now),
             Some(version) => {
                 let touch = self.with_its_row(touch, version);
-                (own.beside(document, version, &touch), touch)
+                (own.beside(document, version, &touch, turn), touch)
             }
         };
         match touch.differs(document, &version, &self.present) {

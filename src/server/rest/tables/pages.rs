@@ -1,8 +1,8 @@
 //! Pages of rows: which rows of a query are on a page, and the page as it is sent.
 //!
 //! Which rows there are is known at once: from the index, or from the rows of a view that the room keeps. Their cells are read
-//! under the lock of the document if they are few, and otherwise from a copy. What goes over all rows (figures, groups, a view
-//! that nobody has asked for lately) is done on a copy as well.
+//! under the lock of the document as long as few are asked for between two commits, and otherwise from a copy. What goes over
+//! all rows (figures, groups, a view that nobody has asked for lately) is done on a copy as well.
 
 use std::sync::Arc;
 
@@ -20,10 +20,6 @@ use crate::document::table::{NotATable, RowEntry, TableIndex};
 use crate::document::view::{self, View, ViewRows};
 use crate::room::{Room, TableReading, Views};
 use crate::wire::table::{Grouping, Row, Shown, Skipped};
-
-/// The cells of a page that is read under the lock of the document, which holds up everybody who edits; a larger page is read
-/// from a copy.
-const CELLS_UNDER_LOCK: usize = 10_000;
 
 /// A page of rows.
 #[derive(Serialize, ToSchema)]
@@ -87,13 +83,17 @@ pub(super) fn look(
                 .transpose()?
         }
     };
-    match cut {
-        Some(cut) if cut.cells() <= CELLS_UNDER_LOCK => cut.read(document.automerge(), index.heads()).map(Looked::Page),
-        cut => {
-            let not_a_table = |why: NotATable| Problem::new(Code::NotATable, why.to_string());
-            let reading = views.reading().map_err(not_a_table)?;
-            Ok(Looked::Apart(Apart { reading, cut }))
-        }
+    let not_a_table = |why: NotATable| Problem::new(Code::NotATable, why.to_string());
+    let Some(cut) = cut else {
+        let reading = views.reading().map_err(not_a_table)?;
+        return Ok(Looked::Apart(Apart { reading, cut: None }));
+    };
+    match views.reading_for(cut.cells()).map_err(not_a_table)? {
+        None => cut.read(document.automerge(), index.heads()).map(Looked::Page),
+        Some(reading) => Ok(Looked::Apart(Apart {
+            reading,
+            cut: Some(cut),
+        })),
     }
 }
 
