@@ -213,8 +213,12 @@ impl World {
         let message: Vec<_> = self.waiting.iter().map(Self::wish).collect();
         let seen: Vec<_> = self.waiting.iter().map(|made| self.what_was_seen(made)).collect();
         let told = self.desk.ada(message);
+        let stands_on: Vec<_> = told
+            .iter()
+            .map(|told| self.stands_on(told.as_ref().ok().and_then(|accepted| accepted.changes.first())))
+            .collect();
         let mut own: BTreeMap<Cell, BTreeSet<i64>> = BTreeMap::new();
-        for ((made, seen), told) in self.waiting.iter_mut().zip(seen).zip(&told) {
+        for (((made, seen), told), stands_on) in self.waiting.iter_mut().zip(seen).zip(&told).zip(stands_on) {
             let accepted = match told {
                 Err(why) => {
                     self.figures.refused += 1;
@@ -232,12 +236,16 @@ impl World {
             let written = own.entry(made.cell.clone()).or_default();
             if !accepted.replayed {
                 let alive = self.alive.entry(made.cell.clone()).or_default();
-                let goes = |value: &i64| match (&seen, &made.saw) {
-                    (_, Saw::Nothing) => true,
+                let goes = |value: &i64| match &made.saw {
+                    Saw::Nothing => true,
                     // What she saw is what she had written.
-                    (_, Saw::Value(_)) if !written.is_empty() => written.contains(value),
-                    (Some(seen), _) => seen.contains(value) || written.contains(value),
-                    (None, _) => panic!("{made:?} was accepted, and nothing shows what she saw"),
+                    Saw::Value(_) if !written.is_empty() => written.contains(value),
+                    Saw::Value(shown) => {
+                        let (shows, values) = &stands_on[&made.cell];
+                        assert_eq!(shows, shown, "{made:?} was written on what she had not seen");
+                        values.contains(value)
+                    }
+                    Saw::Version(_) => seen.contains(value) || written.contains(value),
                 };
                 alive.retain(|value| !goes(value));
                 alive.insert(value);
@@ -255,22 +263,29 @@ impl World {
         }
     }
 
-    /// The values that the author of a change overwrites knowingly; none if the version cannot be told.
-    fn what_was_seen(&self, made: &Made) -> Option<BTreeSet<i64>> {
+    /// The values that the author of a change has seen in the version that they name.
+    fn what_was_seen(&self, made: &Made) -> BTreeSet<i64> {
         match &made.saw {
-            Saw::Nothing => None,
-            Saw::Version(heads) => Some(self.values(&made.cell, heads)),
-            Saw::Value(value) => {
-                let shows = |heads: &&Vec<ChangeHash>| {
-                    self.shown(&made.cell, heads) == *value && self.is_live(&made.cell.0, heads)
-                };
-                let durable = self.desk.house.room.durable_heads();
-                let newest = self.versions.last();
-                let to = self.versions.iter().position(|heads| **heads == *durable).unwrap_or(0);
-                let version = newest.into_iter().chain(self.versions[..=to].iter().rev()).find(shows);
-                version.map(|heads| self.values(&made.cell, heads))
-            }
+            Saw::Version(heads) => self.values(&made.cell, heads),
+            Saw::Nothing | Saw::Value(_) => BTreeSet::new(),
         }
+    }
+
+    /// What each cell shows and holds in the version that a change was written on.
+    fn stands_on(&self, change: Option<&ChangeHash>) -> BTreeMap<Cell, (Option<i64>, BTreeSet<i64>)> {
+        let Some(hash) = change else { return BTreeMap::new() };
+        let change = self
+            .desk
+            .look(|document, _| document.automerge().get_change_by_hash(hash));
+        let version = change.unwrap().deps().to_vec();
+        let rows = (0..ROWS).map(|row| format!("b.r{row}"));
+        let cells = rows.flat_map(|row| COLUMNS.map(|column| (row.clone(), column)));
+        cells
+            .map(|cell| {
+                let what = (self.shown(&cell, &version), self.values(&cell, &version));
+                (cell, what)
+            })
+            .collect()
     }
 
     fn object(&self, row: &str) -> automerge::ObjId {
@@ -293,17 +308,6 @@ impl World {
         self.desk.look(|document, _| {
             let shown = document.automerge().get_at(&object, *column, heads).unwrap();
             shown.and_then(|(value, _)| value.as_i64())
-        })
-    }
-
-    fn is_live(&self, row: &str, heads: &[ChangeHash]) -> bool {
-        let object = self.object(row);
-        self.desk.look(|document, _| {
-            document
-                .automerge()
-                .get_at(&object, "deleted", heads)
-                .unwrap()
-                .is_none()
         })
     }
 
