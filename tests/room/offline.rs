@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use roundtable::document::crdt::Document;
 use roundtable::document::table::{RowId, cells};
-use roundtable::room::live::Wish;
+use roundtable::room::live::{Accepted, NotTaken, Wish};
 use roundtable::store::memory::Survives;
 use roundtable::wire::version;
 use serde_json::{Value as Json, json};
@@ -213,6 +213,7 @@ impl World {
         let message: Vec<_> = self.waiting.iter().map(Self::wish).collect();
         let seen: Vec<_> = self.waiting.iter().map(|made| self.what_was_seen(made)).collect();
         let told = self.desk.ada(message);
+        self.check_refusals(&told);
         let stands_on: Vec<_> = told
             .iter()
             .map(|told| self.stands_on(told.as_ref().ok().and_then(|accepted| accepted.changes.first())))
@@ -260,6 +261,26 @@ impl World {
             if self.random.random_bool(0.7) {
                 self.seen = self.desk.heads();
             }
+        }
+    }
+
+    /// Who names a version in which the row was there is refused nothing, unless they deleted the row themselves.
+    fn check_refusals(&self, told: &[Result<Accepted, NotTaken>]) {
+        for (number, (made, told)) in self.waiting.iter().zip(told).enumerate() {
+            let (Saw::Version(base), Err(why)) = (&made.saw, told) else {
+                continue;
+            };
+            let row = &made.cell.0;
+            let deletes = |other: &Made| other.cell.0 == *row && matches!(other.what, What::Marks("delete"));
+            let object = self.object(row);
+            let was_live = self.desk.look(|document, _| {
+                let mark = document.automerge().get_at(&object, "deleted", base).unwrap();
+                mark.is_none()
+            });
+            assert!(
+                !was_live || self.waiting[..number].iter().any(deletes),
+                "{made:?}: {why}"
+            );
         }
     }
 
