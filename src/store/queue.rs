@@ -49,7 +49,7 @@ impl Default for StoreLimits {
             batch_changes: 4_096,
             batch_bytes: 8 << 20,
             snapshots: 4,
-            keys: 10_000,
+            keys: 250_000,
         }
     }
 }

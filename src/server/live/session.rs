@@ -66,6 +66,7 @@ impl LiveDoor {
             color: presence::color_of(session.user.as_str()),
             heartbeat_ms: ttl / 3,
             timeout_ms: ttl,
+            server_time: super::super::now_ms() as u64,
         };
         self.tell("authenticated", &welcome);
     }

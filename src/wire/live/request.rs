@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::change::{BatchChanges, Malformed, RecordChange};
 use super::presence::{Cursor, Selection, Typing};
+use crate::key::MAX_KEY;
 use crate::wire::read::{self, Unread};
 
 /// The longest name of a message's type that an answer repeats.
@@ -141,7 +142,8 @@ impl Request {
         }
         .map_err(NotARequest::NotAMessage)?;
         let data = data.unwrap_or_else(|| Json::Object(Default::default()));
-        let change = data.get("changeId").and_then(Json::as_str).map(short);
+        let change = data.get("changeId").and_then(Json::as_str);
+        let change = change.map(|id| id.chars().take(MAX_KEY).collect());
         let read = match kind.as_str() {
             "authenticate" => read::read_object(data).map(Self::Authenticate),
             "subscribe_to_table" => read::read_object(data).map(Self::Subscribe),

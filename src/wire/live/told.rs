@@ -32,6 +32,8 @@ pub struct Welcome<'t> {
     /// How often a client is to send a heartbeat, and when one not heard of is taken for gone.
     pub heartbeat_ms: u64,
     pub timeout_ms: u64,
+    /// Milliseconds since 1970, by the clock that the ids of changes are held against.
+    pub server_time: u64,
 }
 
 /// What a change of a table is to those who follow it: `record_change`, `batch_changes` and `missed_events`.
