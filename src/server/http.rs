@@ -99,11 +99,14 @@ async fn sync(
 async fn live(
     State(server): State<Arc<Server>>,
     ConnectInfo(socket): ConnectInfo<Socket>,
+    uri: Uri,
     headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     if upgrade.is_err() && !headers.contains_key(header::UPGRADE) && server.config.demo {
-        return Redirect::permanent("/live/").into_response();
+        // The query names the table.
+        let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
+        return Redirect::permanent(&format!("/live/{query}")).into_response();
     }
     let bytes = server.config.live.message_bytes;
     admit(server, socket, &headers, upgrade, bytes, live::serve)

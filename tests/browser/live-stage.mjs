@@ -85,8 +85,8 @@ export class LiveWindow {
   }
 
   async rows(count) {
-    const text = `${new Intl.NumberFormat("en").format(count)} rows`
-    await this.until(text => document.querySelector("#count")?.textContent === text, text, text)
+    const text = new Intl.NumberFormat("en").format(count)
+    await this.until(text => document.querySelector("#count")?.textContent === text, text, `${text} rows`)
   }
 
   async told(text) {

@@ -6,7 +6,9 @@ import { cellOf, columnOf, move, table, valueOf } from "./grid"
 import type { Spot, Value } from "./protocol"
 import { isEqual, list, parse, show } from "./values"
 
-export const ARROWS: Record<string, [rows: number, columns: number]> = {
+type Steps = Record<string, [rows: number, columns: number] | undefined>
+
+export const ARROWS: Steps = {
   ArrowUp: [-1, 0],
   ArrowDown: [1, 0],
   ArrowLeft: [0, -1],
@@ -56,12 +58,13 @@ export function open(spot: Spot, fast: boolean): void {
     oninput: tell,
     onblur: () => close(true),
     onkeydown: ({ key, shiftKey, ctrlKey, isComposing }: KeyboardEvent) => {
-      if (isComposing) return
-      if (key === "Escape") close(false, 0)
-      else if (key === "Tab") close(true, 0, shiftKey ? -1 : 1)
-      else if (key === "Enter" && (kind !== "longtext" || ctrlKey)) close(true, shiftKey ? -1 : 1)
-      else if (fast && ARROWS[key]) close(true, ...ARROWS[key])
-      else return
+      const by = shiftKey ? -1 : 1
+      // In a long text Enter is a new line.
+      const enter: Steps = kind === "longtext" && !ctrlKey ? {} : { Enter: [by, 0] }
+      const steps: Steps = { ...(fast && ARROWS), ...enter, Escape: [0, 0], Tab: [0, by] }
+      const step = steps[key]
+      if (!step || isComposing) return
+      close(key !== "Escape", ...step)
       return false
     },
   }

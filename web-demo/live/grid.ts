@@ -138,7 +138,8 @@ function drawHead(): void {
 }
 
 function drawLine(row: Row, index: number): HTMLElement {
-  const { line, row: was } = lines.get(row.id) ?? { row: undefined, line: el("tr", {}, el("th"), ...columns.map(() => el("td"))) }
+  const known: { line: HTMLTableRowElement; row?: Row } | undefined = lines.get(row.id)
+  const { line, row: was } = known ?? { line: el("tr", {}, el("th"), ...columns.map(() => el("td"))) }
   lines.set(row.id, { line, row })
   line.ariaRowIndex = `${index + 2}`
   line.cells[0]!.textContent = `${index + 1}`

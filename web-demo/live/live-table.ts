@@ -45,6 +45,7 @@ export class LiveTable {
   told = (_text: string): void => {}
 
   #socket: WebSocket | undefined
+  /** Of the next attempt, of the answer to it, and then of the heartbeat. */
   #timer: ReturnType<typeof setTimeout> | undefined
   /** Heartbeats since anything was heard. */
   #unanswered = 0
@@ -75,7 +76,6 @@ export class LiveTable {
   ) {
     addEventListener("online", () => this.#connect())
     addEventListener("offline", () => this.#lose())
-    setInterval(() => this.#beat(), 15_000)
     this.#connect()
   }
 
@@ -147,10 +147,8 @@ export class LiveTable {
 
   /** The connection is gone, or as good as: nothing is lost, and it is tried again. */
   #lose(): void {
-    const socket = this.#socket
+    this.#socket?.close()
     this.#socket = undefined
-    socket?.close()
-    this.#unanswered = 0
     this.#syncing = false
     this.#sent.clear()
     this.#said = {}
@@ -162,9 +160,8 @@ export class LiveTable {
 
   /** A connection may be dead without a word: two answers missed, and it counts as lost. */
   #beat(): void {
-    if (!this.online) return
     if (++this.#unanswered > 2) this.#lose()
-    else this.#send("heartbeat", { tableId: this.tableId })
+    else this.#send("heartbeat", this.online ? { tableId: this.tableId } : {})
   }
 
   #send(type: string, data: object): void {
@@ -185,8 +182,9 @@ export class LiveTable {
 
   /** What to do with each message, apart from who is there. */
   #on: { [T in keyof Heard]?: (data: Heard[T]) => void } = {
-    authenticated: ({ color }) => {
+    authenticated: ({ color, heartbeatMs }) => {
       clearTimeout(this.#timer)
+      this.#timer = setInterval(() => this.#beat(), heartbeatMs)
       this.color = color
       const { tableId, viewId } = this
       const { offset } = this.#held
@@ -224,7 +222,10 @@ export class LiveTable {
       this.told(message)
       // The view is gone, or never was: the table without it.
       if (this.viewId && code === "not-found") this.follow()
-      else if (/subs|recov/.test(about)) this.title = message
+      else if (/subs|recov/.test(about)) {
+        this.title = message
+        this.online = false
+      }
     },
   }
 

@@ -31,7 +31,7 @@ function drawHeader(): void {
   put("status", online ? (kept ? "Saving…" : "Live") : lost + kept)
   document.body.className = online ? (kept ? "saving" : "live") : "away"
   put("title", (document.title = title))
-  put("count", `${view.count.toLocaleString()} rows`)
+  put("count", view.count.toLocaleString())
   $<HTMLAnchorElement>("full").href = `/#automerge:${tableId}`
   drawFaces()
 }
@@ -59,7 +59,8 @@ const chosen = () => (at ? spotsFrom(at, to ?? at) : [])
 table.onkeydown = event => {
   const { key, shiftKey, ctrlKey, altKey, metaKey } = event
   if (!at) return
-  if (ARROWS[key]) move(...ARROWS[key], shiftKey)
+  const step = ARROWS[key]
+  if (step) move(...step, shiftKey)
   else if (key === "Tab") {
     // At the edge Tab leaves the table, so that nobody is caught in it.
     if (!move(0, shiftKey ? -1 : 1)) return

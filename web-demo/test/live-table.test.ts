@@ -73,7 +73,7 @@ async function meet(t: TestContext, { ready = true, kept = {} as object, viewId 
   const socket = () => Socket.all.at(-1)!
   const answer = () => {
     socket().open()
-    socket().tell("authenticated", { userId: "u1", deviceId: "d1", color: 4 })
+    socket().tell("authenticated", { userId: "u1", deviceId: "d1", color: 4, heartbeatMs: 15_000 })
   }
   const snapshot = (more: Partial<Heard["table_snapshot"]> = {}) =>
     socket().tell("table_snapshot", {
@@ -199,7 +199,7 @@ test("edits that an earlier window left go out first thing", async t => {
   const left = { changeId: "1767225500000-a", tableId: "T1", type: "update", recordId: "r1", changes: [{ fieldId: "c1", oldValue: "one", newValue: "eins" }], base: "v0" }
   const { socket, text } = await meet(t, { kept: { [`live/${left.changeId}`]: JSON.stringify(left) }, ready: false })
   socket().open()
-  socket().tell("authenticated", { color: 1 })
+  socket().tell("authenticated", { color: 1, heartbeatMs: 15_000 })
   socket().heard()
   socket().tell("table_snapshot", { tableId: "T1", title: "C", window: { offset: 0, limit: 150 }, columns: [], rows: ROWS, rowCount: 2, version: "v1", users: [] })
   assert.deepEqual(socket().heard(), [{ type: "sync_offline_changes", data: { changes: [left] } }])
@@ -227,15 +227,19 @@ test("attempts follow one another ever more slowly, and at once when the network
 })
 
 test("a connection that is dead without a word is given up", async t => {
-  const { table, socket, wind } = await meet(t)
+  const { table, socket, answer, wind } = await meet(t)
   wind(15_000)
   assert.deepEqual(socket().heard(), [{ type: "heartbeat", data: { tableId: "T1" } }])
-  socket().tell("heartbeat_ack", {})
+  socket().tell("heartbeat_ack", { version: "v5" })
   wind(30_000)
   assert.equal(table.online, true)
   wind(15_000)
   assert.equal(table.online, false)
   assert.equal(socket().readyState, 3)
+  // What happened outside of the window is told with the answer to a heartbeat alone.
+  wind(500)
+  answer()
+  assert.equal(socket().heard()[1]!.data.lastVersion, "v5")
 })
 
 test("what comes from a socket that was given up is not heard", async t => {
@@ -300,7 +304,7 @@ test("a view that is gone leaves the table; a table that is gone says so", async
   const [again] = socket().heard()
   assert.deepEqual([again!.type, again!.data.viewId], ["subscribe_to_table", undefined])
   socket().tell("error", { code: "deleted", message: "the table was deleted", about: "subscribe_to_table" })
-  assert.equal(table.title, "the table was deleted")
+  assert.deepEqual([table.title, table.online], ["the table was deleted", false])
 })
 
 test("where one is goes out at most ten times a second, the newest, and again to a server that is new", async t => {
