@@ -9,10 +9,12 @@ export class LiveWindow {
   errors = []
 
   /** A window of a device of its own at a table, or at the sample table; closed, and looked through for errors, at the end. */
-  static async open(t, browser, server, name, { table, view, ...options } = {}) {
+  static async open(t, browser, server, name, { table, view, userId, ...options } = {}) {
     const window = new LiveWindow()
     window.name = name
     window.device = await openDevice(browser, options)
+    const me = userId && JSON.stringify({ userId, deviceId: "d", userName: name })
+    if (me) await window.device.addInitScript(me => (sessionStorage.me ??= me), me)
     window.url = new URL("/live/", server.url)
     for (const [key, value] of Object.entries({ name, table, view })) if (value) window.url.searchParams.set(key, value)
     t.after(async () => {

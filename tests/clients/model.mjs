@@ -87,7 +87,10 @@ export class Model {
     const ids = new Set(columns.map(({ id }) => id))
     for (const row of this.rows) {
       const gone = Object.keys(row.cells).filter(id => !ids.has(id))
-      write(row, gone.map(fieldId => ({ fieldId, newValue: null })))
+      write(
+        row,
+        gone.map(fieldId => ({ fieldId, newValue: null })),
+      )
     }
   }
 

@@ -10,7 +10,13 @@ export function validMessages({ table: tableId, version }) {
   const spot = { recordId, fieldId: ITEM }
   const cell = { fieldId: AMOUNT, oldValue: 1, newValue: 2 }
   const update = () => ({ changeId: changeId(), tableId, type: "update", recordId, changes: [cell], base: version })
-  const create = () => ({ changeId: changeId(), tableId, type: "create", changes: [{ fieldId: "Item", newValue: "new" }], at: { after: recordId } })
+  const create = () => ({
+    changeId: changeId(),
+    tableId,
+    type: "create",
+    changes: [{ fieldId: "Item", newValue: "new" }],
+    at: { after: recordId },
+  })
   const edits = [
     { op: "setCell", row: recordId, column: ITEM, value: "x" },
     { op: "incrementCell", row: recordId, column: COUNT, by: 1 },
@@ -35,8 +41,10 @@ export function validMessages({ table: tableId, version }) {
 }
 
 const ODD = [
-  null, true, false, 0, -1, 1.5, 2 ** 53, -(2 ** 63), 1e308, "", " ", "\0", "x".repeat(5_000), "🙂", "\u202e", "__proto__", "../../etc", "null", "a/b",
-  "automerge:", [], {}, [[]], [null], { a: {} }, "ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell",
+  ...[null, true, false, 0, -1, 1.5, 2 ** 53, -(2 ** 63), 1e308],
+  ...["", " ", "\0", "x".repeat(5_000), "🙂", "\u202e", "__proto__", "../../etc", "null", "a/b", "automerge:"],
+  ...[[], {}, [[]], [null], { a: {} }],
+  ...["ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell"],
 ]
 
 /** A copy, since it may be changed in its turn. */
@@ -78,6 +86,11 @@ function change(random, message) {
 /** A text with some of its characters changed, lost or doubled. */
 function scratched(random, text) {
   const at = below(random, text.length)
-  const ways = [text.slice(0, at), text.slice(at), text.slice(0, at) + pick(random, ['"', "{", "]", ",", "\\", "\u0000", "9", "e"]) + text.slice(at + 1), text + text]
+  const ways = [
+    text.slice(0, at),
+    text.slice(at),
+    text.slice(0, at) + pick(random, ['"', "{", "]", ",", "\\", "\u0000", "9", "e"]) + text.slice(at + 1),
+    text + text,
+  ]
   return pick(random, ways)
 }

@@ -15,7 +15,7 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use roundtable::document::crdt::Document;
 use roundtable::document::table::{RowId, cells};
-use roundtable::room::live::Wish;
+use roundtable::room::live::{Accepted, NotTaken, Wish};
 use roundtable::store::memory::Survives;
 use roundtable::wire::version;
 use serde_json::{Value as Json, json};
@@ -213,8 +213,13 @@ impl World {
         let message: Vec<_> = self.waiting.iter().map(Self::wish).collect();
         let seen: Vec<_> = self.waiting.iter().map(|made| self.what_was_seen(made)).collect();
         let told = self.desk.ada(message);
+        self.check_refusals(&told);
+        let stands_on: Vec<_> = told
+            .iter()
+            .map(|told| self.stands_on(told.as_ref().ok().and_then(|accepted| accepted.changes.first())))
+            .collect();
         let mut own: BTreeMap<Cell, BTreeSet<i64>> = BTreeMap::new();
-        for ((made, seen), told) in self.waiting.iter_mut().zip(seen).zip(&told) {
+        for (((made, seen), told), stands_on) in self.waiting.iter_mut().zip(seen).zip(&told).zip(stands_on) {
             let accepted = match told {
                 Err(why) => {
                     self.figures.refused += 1;
@@ -232,12 +237,16 @@ impl World {
             let written = own.entry(made.cell.clone()).or_default();
             if !accepted.replayed {
                 let alive = self.alive.entry(made.cell.clone()).or_default();
-                let goes = |value: &i64| match (&seen, &made.saw) {
-                    (_, Saw::Nothing) => true,
+                let goes = |value: &i64| match &made.saw {
+                    Saw::Nothing => true,
                     // What she saw is what she had written.
-                    (_, Saw::Value(_)) if !written.is_empty() => written.contains(value),
-                    (Some(seen), _) => seen.contains(value) || written.contains(value),
-                    (None, _) => panic!("{made:?} was accepted, and nothing shows what she saw"),
+                    Saw::Value(_) if !written.is_empty() => written.contains(value),
+                    Saw::Value(shown) => {
+                        let (shows, values) = &stands_on[&made.cell];
+                        assert_eq!(shows, shown, "{made:?} was written on what she had not seen");
+                        values.contains(value)
+                    }
+                    Saw::Version(_) => seen.contains(value) || written.contains(value),
                 };
                 alive.retain(|value| !goes(value));
                 alive.insert(value);
@@ -255,22 +264,49 @@ impl World {
         }
     }
 
-    /// The values that the author of a change overwrites knowingly; none if the version cannot be told.
-    fn what_was_seen(&self, made: &Made) -> Option<BTreeSet<i64>> {
-        match &made.saw {
-            Saw::Nothing => None,
-            Saw::Version(heads) => Some(self.values(&made.cell, heads)),
-            Saw::Value(value) => {
-                let shows = |heads: &&Vec<ChangeHash>| {
-                    self.shown(&made.cell, heads) == *value && self.is_live(&made.cell.0, heads)
-                };
-                let durable = self.desk.house.room.durable_heads();
-                let newest = self.versions.last();
-                let to = self.versions.iter().position(|heads| **heads == *durable).unwrap_or(0);
-                let version = newest.into_iter().chain(self.versions[..=to].iter().rev()).find(shows);
-                version.map(|heads| self.values(&made.cell, heads))
-            }
+    /// Who names a version in which the row was there is refused nothing, unless they deleted the row themselves.
+    fn check_refusals(&self, told: &[Result<Accepted, NotTaken>]) {
+        for (number, (made, told)) in self.waiting.iter().zip(told).enumerate() {
+            let (Saw::Version(base), Err(why)) = (&made.saw, told) else {
+                continue;
+            };
+            let row = &made.cell.0;
+            let deletes = |other: &Made| other.cell.0 == *row && matches!(other.what, What::Marks("delete"));
+            let object = self.object(row);
+            let was_live = self.desk.look(|document, _| {
+                let mark = document.automerge().get_at(&object, "deleted", base).unwrap();
+                mark.is_none()
+            });
+            assert!(
+                !was_live || self.waiting[..number].iter().any(deletes),
+                "{made:?}: {why}"
+            );
         }
+    }
+
+    /// The values that the author of a change has seen in the version that they name.
+    fn what_was_seen(&self, made: &Made) -> BTreeSet<i64> {
+        match &made.saw {
+            Saw::Version(heads) => self.values(&made.cell, heads),
+            Saw::Nothing | Saw::Value(_) => BTreeSet::new(),
+        }
+    }
+
+    /// What each cell shows and holds in the version that a change was written on.
+    fn stands_on(&self, change: Option<&ChangeHash>) -> BTreeMap<Cell, (Option<i64>, BTreeSet<i64>)> {
+        let Some(hash) = change else { return BTreeMap::new() };
+        let change = self
+            .desk
+            .look(|document, _| document.automerge().get_change_by_hash(hash));
+        let version = change.unwrap().deps().to_vec();
+        let rows = (0..ROWS).map(|row| format!("b.r{row}"));
+        let cells = rows.flat_map(|row| COLUMNS.map(|column| (row.clone(), column)));
+        cells
+            .map(|cell| {
+                let what = (self.shown(&cell, &version), self.values(&cell, &version));
+                (cell, what)
+            })
+            .collect()
     }
 
     fn object(&self, row: &str) -> automerge::ObjId {
@@ -293,17 +329,6 @@ impl World {
         self.desk.look(|document, _| {
             let shown = document.automerge().get_at(&object, *column, heads).unwrap();
             shown.and_then(|(value, _)| value.as_i64())
-        })
-    }
-
-    fn is_live(&self, row: &str, heads: &[ChangeHash]) -> bool {
-        let object = self.object(row);
-        self.desk.look(|document, _| {
-            document
-                .automerge()
-                .get_at(&object, "deleted", heads)
-                .unwrap()
-                .is_none()
         })
     }
 

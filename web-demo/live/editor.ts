@@ -46,12 +46,12 @@ export function open(spot: Spot, fast: boolean): void {
     if (value !== undefined) write(spot, value, before)
     if (rows === undefined) return
     table.focus()
-    if (rows || columns) move(rows, columns)
+    move(rows, columns)
     live.changed()
   }
 
   const props = {
-    className: "editor",
+    className: `editor ${kind}`,
     ariaLabel: name,
     oninput: tell,
     onblur: () => close(true),

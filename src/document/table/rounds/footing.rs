@@ -262,7 +262,7 @@ impl<'s> Sorter<'s> {
     /// What an edit that touches a place is written on.
     fn footing(&mut self, claim: usize, touch: &Touch, seen: &Seen) -> Result<Found, Stop> {
         let is_own = seen.own.contains(&touch.spot);
-        let (mut here, mut before, mut since) = (None, Vec::new(), usize::MAX);
+        let (mut here, mut before, mut since, mut is_same) = (None, Vec::new(), usize::MAX, true);
         for entry in self.entries.get(touch.spot.row()).into_iter().flatten() {
             match entry.footing {
                 _ if !entry.spot.overlaps(&touch.spot) => {}
@@ -271,6 +271,7 @@ impl<'s> Sorter<'s> {
                 Some(Footing::Now) if entry.claim == claim => {}
                 Some(footing) => {
                     since = since.min(self.claims[entry.claim].turn);
+                    is_same &= entry.spot == touch.spot;
                     before.push((footing, &entry.sight));
                 }
             }
@@ -291,8 +292,17 @@ impl<'s> Sorter<'s> {
                 Found::Now | Found::Free => Ok(Found::Now),
                 Found::Then(_) => Err(Stop::Later),
             },
-            // The author had seen the same when they made the one before.
-            Footing::Then(version) if is_own || (sight.is_some() && *sight == seen.version) => Ok(Found::Then(version)),
+            // The author had seen the same when they made the one before; of another part of the row it may be less.
+            Footing::Then(version) if is_own || (sight.is_some() && *sight == seen.version) => {
+                let by_itself = match is_same {
+                    true => Found::Then(version),
+                    false => self.by_itself(claim, touch, seen, is_own)?,
+                };
+                match by_itself {
+                    Found::Then(other) if other == version => Ok(by_itself),
+                    _ => Err(Stop::Later),
+                }
+            }
             Footing::Then(_) => Err(Stop::Later),
         }
     }
@@ -304,10 +314,10 @@ impl<'s> Sorter<'s> {
             _ if is_own => (own.alone(document, &touch.spot, turn), touch.clone()),
             None => return Ok(Found::Now),
             Some(version) if **version == *self.present => return Ok(Found::Now),
-            Some(version) => {
-                let touch = self.with_its_row(touch, version);
-                (own.beside(document, version, &touch, turn), touch)
-            }
+            Some(version) => (
+                own.beside(document, version, touch, turn),
+                self.with_its_row(touch, version),
+            ),
         };
         match touch.differs(document, &version, &self.present) {
             true => self.then(version).map(Found::Then),
