@@ -26,14 +26,14 @@ export class Outbox {
   add(what, { base, says, touches, onTopOf = [], told }) {
     const changeId = `${Date.now()}-${this.device}-${++this.#made}`
     const before = [...new Set(onTopOf.flatMap(edit => [...edit.before, edit]))]
-    const edit = { changeId, what, base, says, touches, before, told, isAccepted: false, isSeen: false }
+    const edit = { changeId, what, base, says, touches, before, told, isAnswered: false, isRefused: false, isSeen: false }
     this.#edits.push(edit)
     return edit
   }
 
   /** Those without an answer, in their order. */
   get waiting() {
-    return this.#edits.filter(edit => !edit.isAccepted)
+    return this.#edits.filter(edit => !edit.isAnswered)
   }
 
   /** Those about these cells that the rows may not show yet. */
@@ -69,7 +69,7 @@ export class Outbox {
         continue
       }
       if (!letter) messages.push(["sync_offline_changes", { changes: (letter = []) }])
-      for (const one of [...edit.before, edit]) {
+      for (const one of [...edit.before.filter(({ isRefused }) => !isRefused), edit]) {
         const [, data] = this.#later(one)
         if (!letter.some(({ changeId }) => changeId === data.changeId)) letter.push(data)
       }
@@ -85,7 +85,8 @@ export class Outbox {
   answer(changeId, answer) {
     const edit = this.waiting.find(edit => edit.changeId === changeId)
     if (!edit) return false
-    edit.isAccepted = true
+    edit.isAnswered = true
+    edit.isRefused = !answer.accepted
     // Of what was written beside others' the rows show what has won.
     if (!answer.accepted || answer.accepted.merged || edit.isSeen) this.#drop([edit])
     edit.told(answer)
@@ -97,13 +98,13 @@ export class Outbox {
     for (const edit of [...this.#edits]) {
       const [mine, same] = [({ changeId }) => changeId === edit.changeId, change => isSame(edit, change)]
       if (changes.some(mine)) edit.isSeen = true
-      if (edit.isAccepted && (edit.isSeen || changes.some(same))) this.#drop([edit])
+      if (edit.isAnswered && (edit.isSeen || changes.some(same))) this.#drop([edit])
     }
   }
 
   /** All has come that there was before the connection. */
   meetAll() {
-    this.#drop(this.#edits.filter(edit => edit.isAccepted))
+    this.#drop(this.#edits.filter(edit => edit.isAnswered))
   }
 
   #drop(edits) {
