@@ -22,7 +22,7 @@ use std::sync::Arc;
 use super::table::{Column, ColumnId, RowEntry, RowId, TableIndex, ViewId};
 use super::view::{View, ViewRows};
 
-pub use difference::difference;
+pub use difference::{Compared, difference};
 pub use footprint::{ColumnsTouched, Footprint, Touch};
 
 /// Rows of a list from one place on.

@@ -336,7 +336,6 @@ impl Room {
         slot.live = Live::Asleep;
         slot.replica = None;
         slot.table = TableOf::default();
-        slot.panes.forget_rows();
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
@@ -374,7 +373,6 @@ impl Room {
             let mut slot = poisoned.into_inner();
             slot.replica = None;
             slot.table = TableOf::default();
-            slot.panes.forget_rows();
             slot.live = Live::Failed {
                 since: Instant::now(),
                 reason: "it panicked earlier".into(),

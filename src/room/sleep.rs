@@ -199,7 +199,6 @@ impl Room {
             log.forget();
             slot.replica = None;
             let table = std::mem::take(&mut slot.table);
-            slot.panes.forget_rows();
             (std::mem::replace(&mut slot.live, Live::Asleep), table)
         };
         // Dropping a large document takes its time; the lock is not held for it.

@@ -46,6 +46,12 @@ impl KeptViews {
         None
     }
 
+    /// As [`rows`](Self::rows), to be held for a while: they are copied when they follow the table meanwhile.
+    pub fn shared(&mut self, document: &Automerge, index: &TableIndex, view: &View) -> Option<Arc<ViewRows>> {
+        self.rows(document, index, view)?;
+        self.rows.last().cloned()
+    }
+
     /// Takes in what somebody has built.
     pub fn keep(&mut self, rows: Arc<ViewRows>) {
         self.rows.retain(|known| known.view() != rows.view());

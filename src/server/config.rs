@@ -126,6 +126,8 @@ pub struct LiveLimits {
     pub unconfirmed: usize,
     /// Frames that answer a connection's requests and wait for the socket; likewise.
     pub replies: usize,
+    /// Their bytes; beyond it no further request is done.
+    pub replies_bytes: usize,
     /// Tables that one connection follows.
     pub subscriptions: usize,
     /// Rows of a window.
@@ -144,6 +146,7 @@ impl Default for LiveLimits {
             waiting: 64,
             unconfirmed: 256,
             replies: 1_024,
+            replies_bytes: 4 << 20,
             subscriptions: 64,
             window_rows: 1_000,
             panes: 2_000,

@@ -134,6 +134,12 @@ impl Server {
         }
     }
 
+    /// Whether this is the newest connection of a peer.
+    fn is_newest(&self, peer: &PeerId, connection: ConnectionId) -> bool {
+        let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
+        peers.get(peer).is_some_and(|inbox| inbox.connection() == connection)
+    }
+
     /// The connection of a peer has ended.
     fn left(&self, peer: &PeerId, connection: ConnectionId) {
         let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);

@@ -11,12 +11,12 @@ use automerge::{Automerge, ChangeHash, ObjId, ObjType, ROOT, ReadDoc, Value as S
 use super::columns::Columns;
 use super::list::{List, TableRows};
 use super::movement::{Fate, Movement, Mover};
-use super::{Came, Difference, Footprint, RowChange, Scope, Step, Touch};
+use super::{Came, Difference, Footprint, RowChange, Scope, Step, Touch, Window};
 use crate::document::at::At;
 use crate::document::table::{
     Cell, Column, ColumnId, Reading, RowEntry, RowId, TableIndex, ViewId, cells, key, title_of,
 };
-use crate::document::view;
+use crate::document::view::{self, ViewRows};
 
 /// So many touched rows are always told one by one; beyond that, as many as half of those that are shown. Where more were
 /// touched, a snapshot says no more and is made in less time: an old row costs 10 to 50 us to read.
@@ -31,14 +31,44 @@ pub fn difference(
     from: &[ChangeHash],
     footprint: &Footprint,
 ) -> Step {
-    let then = At::new(document, from);
-    let compared = match scope.view {
-        _ if footprint.everything => None,
-        None => Comparison::new(document, index, scope, then, footprint, TableRows(index)).and_then(Comparison::told),
-        Some((id, _)) if footprint.views.contains(id) && !is_same(&then, document, id) => None,
-        Some((_, rows)) => Comparison::new(document, index, scope, then, footprint, rows).and_then(Comparison::told),
-    };
-    compared.map_or(Step::Anew, Step::Differs)
+    Compared::new(document, index, scope.view, from, footprint).step(scope.window)
+}
+
+/// A table or view at two versions: what all windows of it have in common is found out once.
+pub struct Compared<'a>(Option<Kind<'a>>);
+
+enum Kind<'a> {
+    Table(Comparison<'a, TableRows<'a>>),
+    View(Comparison<'a, &'a ViewRows>),
+}
+
+impl<'a> Compared<'a> {
+    /// As for [`difference`].
+    pub fn new(
+        document: &'a Automerge,
+        index: &'a TableIndex,
+        view: Option<(&'a ViewId, &'a ViewRows)>,
+        from: &'a [ChangeHash],
+        footprint: &'a Footprint,
+    ) -> Self {
+        let then = At::new(document, from);
+        Self(match view {
+            _ if footprint.everything => None,
+            None => Comparison::new(document, index, None, then, footprint, TableRows(index)).map(Kind::Table),
+            Some((id, _)) if footprint.views.contains(id) && !is_same(&then, document, id) => None,
+            Some((_, rows)) => Comparison::new(document, index, view, then, footprint, rows).map(Kind::View),
+        })
+    }
+
+    /// How a window of it differs, or all of it.
+    pub fn step(&self, window: Option<Window>) -> Step {
+        let told = match &self.0 {
+            None => None,
+            Some(Kind::Table(comparison)) => comparison.told(window),
+            Some(Kind::View(comparison)) => comparison.told(window),
+        };
+        told.map_or(Step::Anew, Step::Differs)
+    }
 }
 
 /// Whether a view shows the same rows and columns of one table at both versions.
@@ -56,18 +86,25 @@ struct Comparison<'a, L: List> {
     then: At<'a, Automerge>,
     index: &'a TableIndex,
     footprint: &'a Footprint,
-    scope: &'a Scope<'a>,
     columns: Columns<'a>,
     list: L,
+    touched: Touched<'a, L::Key>,
 }
 
-/// A row that stands where it stood, among the others.
+/// A touched row that stands where it stood, among the others.
 struct Standing<'a> {
     at: usize,
-    /// None if it is looked at for the sake of its columns.
     touch: Option<&'a Touch>,
     /// The map that held its cells, if it may be another one than now.
     then: Option<ObjId>,
+}
+
+/// A row that a window shows at both versions.
+struct Staying<'a> {
+    at: usize,
+    /// None if it is looked at for the sake of its columns.
+    touch: Option<&'a Touch>,
+    then: Option<&'a ObjId>,
 }
 
 /// The touched rows, by whether they have moved.
@@ -77,32 +114,34 @@ struct Touched<'a, K> {
 }
 
 impl<'a, L: List> Comparison<'a, L> {
+    /// None if a snapshot is due.
     fn new(
         document: &'a Automerge,
         index: &'a TableIndex,
-        scope: &'a Scope<'a>,
+        view: Option<(&'a ViewId, &'a ViewRows)>,
         then: At<'a, Automerge>,
         footprint: &'a Footprint,
         list: L,
     ) -> Option<Self> {
+        let scope = Scope { view, window: None };
         Some(Self {
-            columns: Columns::compare(&then, index, scope, footprint.columns)?,
+            columns: Columns::compare(&then, index, &scope, footprint.columns)?,
+            touched: touched(index, &then, footprint, &list)?,
             document,
             then,
             index,
             footprint,
-            scope,
             list,
         })
     }
 
     /// None if a snapshot is due.
-    fn told(self) -> Option<Difference> {
-        let Touched { movers, standing } = self.touched()?;
-        let movement = Movement::new(&self.list, &movers, self.scope.window);
-        let mut rows = self.gone(&movers, &movement);
-        rows.extend(self.came(&movers, &movement));
-        rows.extend(self.changed(&movers, standing, &movement)?);
+    fn told(&self, window: Option<Window>) -> Option<Difference> {
+        let movers = &self.touched.movers;
+        let movement = Movement::new(&self.list, movers, window);
+        let mut rows = self.gone(movers, &movement);
+        rows.extend(self.came(movers, &movement));
+        rows.extend(self.changed(&movement, most(self.list.len(), window))?);
 
         let row_count = self.list.len();
         let were = movers.iter().filter(|mover| mover.then.is_some()).count();
@@ -117,51 +156,6 @@ impl<'a, L: List> Comparison<'a, L> {
             row_count_changed: were != are,
             rows,
         })
-    }
-
-    /// Looks at the touched rows as they were, as far as that may be another place than they have.
-    fn touched(&self) -> Option<Touched<'a, L::Key>> {
-        let mut old = OldRows::new(self.then);
-        let (mut movers, mut standing) = (Vec::new(), Vec::new());
-        let mut looked_at = 0;
-        for (row, touch) in &self.footprint.rows {
-            let now = self.list.position(row);
-            if !touch.place && !touch.cells.iter().any(|column| self.list.decides(column)) {
-                let touch = Some(touch);
-                standing.extend(now.map(|at| Standing { at, touch, then: None }));
-                continue;
-            }
-            looked_at += 1;
-            if looked_at > self.most() {
-                return None;
-            }
-            let was = match touch.place {
-                true => old.read(row).map(Arc::new),
-                false => self.index.row(row).cloned(),
-            };
-            let then = was.as_ref().and_then(|was| self.list.key(&self.then, was));
-            match (then, now, was) {
-                (None, None, _) => {}
-                (Some(then), Some(at), Some(was)) if self.list.has(at, &then) => standing.push(Standing {
-                    at,
-                    touch: Some(touch),
-                    then: Some(was.object.clone()),
-                }),
-                (then, now, was) => movers.push(Mover {
-                    row: row.clone(),
-                    was,
-                    then,
-                    now,
-                }),
-            }
-        }
-        Some(Touched { movers, standing })
-    }
-
-    fn most(&self) -> usize {
-        let rows = self.list.len();
-        let shown = self.scope.window.map_or(rows, |window| window.limit.min(rows));
-        MANY_ROWS.max(shown / 2)
     }
 
     fn gone(&self, movers: &[Mover<L::Key>], movement: &Movement) -> Vec<RowChange> {
@@ -200,40 +194,44 @@ impl<'a, L: List> Comparison<'a, L> {
     }
 
     /// The rows that are shown at both versions and hold something else.
-    fn changed(
-        &self,
-        movers: &[Mover<L::Key>],
-        standing: Vec<Standing<'a>>,
-        movement: &Movement,
-    ) -> Option<Vec<RowChange>> {
-        let mut staying: Vec<Standing<'a>> = standing.into_iter().filter(|row| movement.stays(row.at)).collect();
+    fn changed(&self, movement: &Movement, most: usize) -> Option<Vec<RowChange>> {
+        let Touched { movers, standing } = &self.touched;
+        let mut staying: Vec<Staying<'_>> = standing
+            .iter()
+            .filter(|row| movement.stays(row.at))
+            .map(|row| Staying {
+                at: row.at,
+                touch: row.touch,
+                then: row.then.as_ref(),
+            })
+            .collect();
         let stay = movers
             .iter()
             .zip(&movement.fates)
             .filter(|(_, fate)| **fate == Fate::Stays);
         staying.extend(stay.filter_map(|(mover, _)| {
-            Some(Standing {
+            Some(Staying {
                 at: mover.now?,
                 touch: self.footprint.rows.get(&mover.row),
-                then: mover.was.as_ref().map(|was| was.object.clone()),
+                then: mover.was.as_ref().map(|was| &was.object),
             })
         }));
-        if staying.len() > self.most() {
+        if staying.len() > most {
             return None;
         }
         if self.columns.any_dirty() {
             let known: HashSet<usize> = staying.iter().map(|row| row.at).collect();
             let others = movement.staying().filter(|at| !known.contains(at));
-            staying.extend(others.map(|at| Standing {
+            staying.extend(others.map(|at| Staying {
                 at,
                 touch: None,
                 then: None,
             }));
         }
         staying.sort_unstable_by_key(|row| row.at);
-        let changed = staying.iter().filter_map(|standing| {
-            let row = self.list.row(standing.at);
-            let cells = self.cells(row, standing);
+        let changed = staying.iter().filter_map(|staying| {
+            let row = self.list.row(staying.at);
+            let cells = self.cells(row, staying);
             (!cells.is_empty()).then(|| RowChange::Changed {
                 row: row.clone(),
                 cells,
@@ -243,10 +241,10 @@ impl<'a, L: List> Comparison<'a, L> {
     }
 
     /// The visible columns in which a row shows something else.
-    fn cells(&self, row: &RowEntry, standing: &Standing<'_>) -> Vec<ColumnId> {
-        let then = standing.then.as_ref().unwrap_or(&row.object);
+    fn cells(&self, row: &RowEntry, staying: &Staying<'_>) -> Vec<ColumnId> {
+        let then = staying.then.unwrap_or(&row.object);
         let touched =
-            |column: &ColumnId| *then != row.object || standing.touch.is_some_and(|touch| touch.cells.contains(column));
+            |column: &ColumnId| *then != row.object || staying.touch.is_some_and(|touch| touch.cells.contains(column));
         let reading = |column: &Column, cell: Option<Cell>| Reading::of(&column.kind, &column.options, cell);
         let differs = |column: &&&Column| {
             let touched = touched(&column.id);
@@ -266,6 +264,56 @@ impl<'a, L: List> Comparison<'a, L> {
         let differing = self.columns.now.iter().filter(differs);
         differing.map(|column| column.id.clone()).collect()
     }
+}
+
+/// Looks at the touched rows as they were, as far as that may be another place than they have. None if they are too many.
+fn touched<'a, L: List>(
+    index: &TableIndex,
+    then: &At<'a, Automerge>,
+    footprint: &'a Footprint,
+    list: &L,
+) -> Option<Touched<'a, L::Key>> {
+    let mut old = OldRows::new(*then);
+    let (mut movers, mut standing) = (Vec::new(), Vec::new());
+    let mut looked_at = 0;
+    for (row, touch) in &footprint.rows {
+        let now = list.position(row);
+        if !touch.place && !touch.cells.iter().any(|column| list.decides(column)) {
+            let touch = Some(touch);
+            standing.extend(now.map(|at| Standing { at, touch, then: None }));
+            continue;
+        }
+        looked_at += 1;
+        if looked_at > most(list.len(), None) {
+            return None;
+        }
+        let was = match touch.place {
+            true => old.read(row).map(Arc::new),
+            false => index.row(row).cloned(),
+        };
+        let stood = was.as_ref().and_then(|was| list.key(then, was));
+        match (stood, now, was) {
+            (None, None, _) => {}
+            (Some(stood), Some(at), Some(was)) if list.has(at, &stood) => standing.push(Standing {
+                at,
+                touch: Some(touch),
+                then: Some(was.object.clone()),
+            }),
+            (then, now, was) => movers.push(Mover {
+                row: row.clone(),
+                was,
+                then,
+                now,
+            }),
+        }
+    }
+    Some(Touched { movers, standing })
+}
+
+/// How many touched rows are told one by one.
+fn most(rows: usize, window: Option<Window>) -> usize {
+    let shown = window.map_or(rows, |window| window.limit.min(rows));
+    MANY_ROWS.max(shown / 2)
 }
 
 /// Whether a person sees the same. What does not fit its column is shown as it is, however it is encoded.

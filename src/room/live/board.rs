@@ -128,6 +128,11 @@ impl Board {
         self.receivers > 0
     }
 
+    /// The user that somebody shows.
+    pub(super) fn user_of(&self, peer: &PeerId) -> Option<&str> {
+        self.people.get(peer).map(|person| person.who.id.as_str())
+    }
+
     pub(super) fn alarm(&self) -> Arc<Notify> {
         self.alarm.clone()
     }

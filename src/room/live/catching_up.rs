@@ -4,7 +4,7 @@
 //! nothing is replayed and nothing is kept for those who are away. It is made once for all who come with the same version,
 //! on a copy where it is much, and may be shown once the room is durable up to the place it leads to.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use automerge::{Automerge, ChangeHash};
@@ -12,17 +12,18 @@ use axum::extract::ws::Utf8Bytes;
 
 use super::pane::{Pane, Reached};
 use super::telling::{Telling, rows_of, rows_shown};
-use crate::document::feed::{self, Scope, Step};
+use crate::document::feed::{self, ColumnsTouched, Scope, Step};
 use crate::document::table::{NotATable, TableIndex, ViewId};
-use crate::document::view::{self, ViewRows};
+use crate::document::view::{self, View, ViewRows};
 use crate::room::room::{Live, Room, Slot};
+use crate::room::seen::Seen;
 use crate::room::table::TableReading;
 use crate::wire::live::{Snapshot, Window};
 use crate::wire::table::Shown;
 use crate::wire::version;
 
 /// The cells of a snapshot that is made under the lock of the document, which holds up everybody who edits.
-const CELLS_UNDER_LOCK: usize = 10_000;
+const CELLS_UNDER_LOCK: usize = 2_000;
 
 /// How many answers to those who come back a pane remembers.
 const REMEMBERED: usize = 4;
@@ -37,8 +38,8 @@ pub struct Brought {
 
 #[derive(Debug, Clone)]
 pub enum What {
-    /// A `table_snapshot` that lacks its users, and the rows in it.
-    Snapshot { without_users: Arc<str>, rows: usize },
+    /// A `table_snapshot`, and the rows in it.
+    Snapshot { frame: Arc<SnapshotFrame>, rows: usize },
     /// `missed_events`, the rows it tells of, and whether there is anything in it.
     Missed {
         text: Utf8Bytes,
@@ -47,15 +48,41 @@ pub enum What {
     },
 }
 
+/// A snapshot that lacks its users, who come and go while the table stays as it is. With the same users it is made once.
+#[derive(Debug)]
+pub struct SnapshotFrame {
+    without_users: String,
+    /// The list of users it was made with last. A leaf.
+    made: Mutex<Option<(Arc<str>, Utf8Bytes)>>,
+}
+
+impl SnapshotFrame {
+    pub fn with_users(&self, users: &Arc<str>) -> Utf8Bytes {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((of, frame)) = &*made
+            && Arc::ptr_eq(of, users)
+        {
+            return frame.clone();
+        }
+        let frame = Utf8Bytes::from(Snapshot::with_users(&self.without_users, users));
+        *made = Some((users.clone(), frame.clone()));
+        frame
+    }
+}
+
 /// Why nothing can be shown.
 #[derive(Debug, thiserror::Error)]
 pub enum NotShown {
     #[error("the document is asleep")]
     NotAwake,
-    #[error(transparent)]
-    NotATable(#[from] NotATable),
-    #[error("there is no view {0}")]
-    NoView(ViewId),
+    /// To be told once the room is durable up to there.
+    #[error("{why}")]
+    NotATable { why: NotATable, seen: Seen },
+    /// Likewise.
+    #[error("there is no view {id}")]
+    NoView { id: ViewId, seen: Seen },
+    #[error("the server failed over it")]
+    Failed,
     #[error("the table never had this version")]
     UnknownVersion,
 }
@@ -79,7 +106,7 @@ struct Table<'t> {
 /// What is needed to show a pane without its room.
 struct Copied {
     reading: Arc<TableReading>,
-    rows: Option<ViewRows>,
+    view: Option<View>,
     reached: Reached,
 }
 
@@ -103,7 +130,6 @@ impl Room {
 
     /// What a pane shows to one who has nothing of it, or who has it as of a version. Heavy: called off the runtime.
     pub fn show_pane(&self, pane: &Pane, since: Option<&[ChangeHash]>, now: Instant) -> Result<Brought, NotShown> {
-        self.prepare_view(pane, now)?;
         let (brought, copied) = {
             let mut slot = self.slot();
             slot.last_use = now;
@@ -127,82 +153,82 @@ impl Room {
     ) -> Result<(Option<Brought>, Option<Copied>), NotShown> {
         self.advance_panes(slot);
         let reached = self.reached();
-        let Slot { live, table, panes, .. } = &mut *slot;
+        let Slot { live, table, .. } = &mut *slot;
         let Live::Awake(document) = live else {
             return Err(NotShown::NotAwake);
         };
         if since.is_some_and(|since| since.is_empty() || !since.iter().all(|hash| document.has(hash))) {
             return Err(NotShown::UnknownVersion);
         }
-        let index = table.follow(document)?;
-        let rows = match &pane.key.view {
+        let seen = self.seen();
+        let index = table
+            .follow(document)
+            .map_err(|why| NotShown::NotATable { why, seen })?;
+        let view = match &pane.key.view {
             None => None,
-            Some(id) => match panes.view_rows(id, reached.position) {
-                Some(rows) => Some((id, rows)),
-                None if view::find(document.automerge(), id).is_none() => return Err(NotShown::NoView(id.clone())),
-                // Changed since it was prepared: once more.
-                None => return Err(NotShown::NotAwake),
+            Some(id) => match view::find(document.automerge(), id) {
+                Some(stored) => Some(stored.view),
+                None => return Err(NotShown::NoView { id: id.clone(), seen }),
             },
         };
-        let live = Table {
-            document: document.automerge(),
-            index: &index,
-            view: rows,
-            reached: &reached,
-        };
-        let scope = live.scope(pane);
-        let is_little = match since {
-            None => rows_of(&scope, &index).len() * scope.columns(&index).len() <= CELLS_UNDER_LOCK,
-            Some(since) => self.is_short(since, &reached),
-        };
-        if is_little {
-            return Ok((Some(self.show(pane, since, &live)), None));
+        let kept = view
+            .as_ref()
+            .map(|view| table.views.shared(document.automerge(), &index, view));
+        // Those that are not at hand are built from a copy.
+        if let None | Some(Some(_)) = &kept {
+            let rows = kept.flatten();
+            let live = Table {
+                document: document.automerge(),
+                index: &index,
+                view: pane.key.view.as_ref().zip(rows.as_deref()),
+                reached: &reached,
+            };
+            if let Some(brought) = self.show_little(pane, since, &live) {
+                return Ok((Some(brought), None));
+            }
         }
-        let rows = rows.map(|(_, rows)| rows.clone());
         let reading = match self.reading_in(slot) {
             Err(_) => return Err(NotShown::NotAwake),
-            Ok(reading) => reading?,
+            Ok(reading) => reading.map_err(|why| NotShown::NotATable { why, seen })?,
         };
-        let copied = Copied { reading, rows, reached };
+        let copied = Copied { reading, view, reached };
         Ok((None, Some(copied)))
     }
 
+    /// What is shown in a moment; none if it is more than that.
+    fn show_little(&self, pane: &Pane, since: Option<&[ChangeHash]>, live: &Table<'_>) -> Option<Brought> {
+        let scope = live.scope(pane);
+        let cells = rows_of(&scope, live.index).len() * scope.columns(live.index).len();
+        let has_few_cells = cells <= CELLS_UNDER_LOCK;
+        if let Some(since) = since {
+            if !self.is_short(since, live.reached) {
+                return None;
+            }
+            let trail = self.trail_since(live.document, live.index, since, live.reached);
+            let is_wide = trail.footprint.columns != ColumnsTouched::No;
+            if is_wide && !has_few_cells {
+                return None;
+            }
+            if let Some(missed) = self.missed(pane, since, live) {
+                return Some(missed);
+            }
+        }
+        has_few_cells.then(|| self.snapshot(pane, live))
+    }
+
     fn show_copied(&self, pane: &Pane, since: Option<&[ChangeHash]>, copied: &Copied) -> Brought {
-        let view = pane.key.view.as_ref().zip(copied.rows.as_ref());
+        let rows = copied.view.as_ref().map(|view| copied.reading.view_rows(view));
+        if let Some(rows) = &rows {
+            self.keep_view_rows(rows.clone());
+        }
         let table = Table {
             document: copied.reading.document(),
             index: copied.reading.index(),
-            view,
+            view: pane.key.view.as_ref().zip(rows.as_deref()),
             reached: &copied.reached,
         };
-        self.show(pane, since, &table)
-    }
-
-    fn show(&self, pane: &Pane, since: Option<&[ChangeHash]>, table: &Table<'_>) -> Brought {
-        let missed = since.and_then(|since| self.missed(pane, since, table));
-        missed.unwrap_or_else(|| self.snapshot(pane, table))
-    }
-
-    /// Makes the rows of the view that a pane shows, if they are not at hand.
-    pub(super) fn prepare_view(&self, pane: &Pane, now: Instant) -> Result<(), NotShown> {
-        let Some(id) = &pane.key.view else { return Ok(()) };
-        let (reading, position) = {
-            let mut slot = self.slot();
-            slot.last_use = now;
-            self.advance_panes(&mut slot);
-            let position = self.log().end();
-            if slot.panes.view_rows(id, position).is_some() {
-                return Ok(());
-            }
-            match self.reading_in(&mut slot) {
-                Err(_) => return Err(NotShown::NotAwake),
-                Ok(reading) => (reading?, position),
-            }
-        };
-        let stored = view::find(reading.document(), id).ok_or_else(|| NotShown::NoView(id.clone()))?;
-        let rows = ViewRows::build(reading.document(), reading.index(), &stored.view);
-        self.slot().panes.keep_view(id.clone(), rows, position);
-        Ok(())
+        let missed = since.and_then(|since| self.missed(pane, since, &table));
+        missed.unwrap_or_else(|| self.snapshot(pane, &table))
     }
 
     fn snapshot(&self, pane: &Pane, table: &Table<'_>) -> Brought {
@@ -234,11 +260,14 @@ impl Room {
             version: &version,
         };
         if pane.key.window.is_some() {
-            pane.show(rows_shown(&scope, table.index));
+            pane.show(rows_shown(&scope, table.index), table.reached.position);
         }
         Brought {
             what: What::Snapshot {
-                without_users: snapshot.without_users().into(),
+                frame: Arc::new(SnapshotFrame {
+                    without_users: snapshot.without_users(),
+                    made: Mutex::default(),
+                }),
                 rows: count,
             },
             reached: table.reached.clone(),
@@ -254,7 +283,7 @@ impl Room {
             return None;
         };
         if pane.key.window.is_some() {
-            pane.show(rows_shown(&scope, table.index));
+            pane.show(rows_shown(&scope, table.index), table.reached.position);
         }
         let (from, version) = (version::of(since), version::of(&table.reached.heads));
         let telling = Telling {
@@ -286,6 +315,10 @@ impl Table<'_> {
 }
 
 impl Remembered {
+    pub fn forget(&mut self) {
+        *self = Self::default();
+    }
+
     fn remember(&mut self, since: Option<&[ChangeHash]>, brought: &Brought) {
         let Some(since) = since else {
             self.snapshot = Some(brought.clone());

@@ -30,7 +30,7 @@ use tokio::runtime::Handle;
 
 pub use board::{Board, Frames, Told, Window};
 pub(super) use board::{Ended, Shown};
-pub use catching_up::{Brought, NotShown, What};
+pub use catching_up::{Brought, NotShown, SnapshotFrame, What};
 pub use edits::{Granted, Hand, NotDone, need};
 use pane::{Pane, PaneKey};
 pub(super) use people::Lives;
@@ -57,6 +57,8 @@ pub(super) struct LiveRoom {
     stepping: AtomicU8,
     /// Whether somebody waits for the next tick of presence.
     ticking: AtomicBool,
+    /// Somebody was told nothing because the document is being deleted or restored.
+    deciding: AtomicBool,
     /// Where the job runs; known once somebody follows.
     runtime: OnceLock<Handle>,
     trails: Trails,
@@ -88,8 +90,20 @@ pub struct Following {
 impl Drop for Following {
     fn drop(&mut self) {
         self.pane.leave(&self.mark);
-        if !self.pane.is_followed() {
-            self.room.live.open().retain(|open| open.is_followed());
+        if self.pane.is_followed() {
+            return;
+        }
+        self.pane.clear();
+        let nobody_is_left = {
+            let mut open = self.room.live.open();
+            open.retain(|open| open.is_followed());
+            open.is_empty()
+        };
+        if nobody_is_left {
+            self.room.live.trails.forget();
+            if let Some(mut slot) = self.room.slot_if_free() {
+                slot.panes.close_unfollowed();
+            }
         }
     }
 }
@@ -134,6 +148,12 @@ impl Room {
         Ok(Following { room, pane, mark })
     }
 
+    /// Somebody looked while the document is being deleted or restored, and was told nothing: they look again when it is
+    /// decided.
+    pub fn look_again_when_decided(&self) {
+        self.live.deciding.store(true, Ordering::Release);
+    }
+
     /// Something became durable, or was rolled back: sets off the job that tells those who follow.
     pub(super) fn poke_panes(self: &Arc<Self>) {
         let Some(runtime) = self.live.runtime.get() else { return };
@@ -153,15 +173,14 @@ impl Room {
             self.live.stepping.store(RUNNING, Ordering::Release);
             let now = Instant::now();
             let open = self.live.open().clone();
-            for pane in open.iter().filter(|pane| pane.key.view.is_some()) {
-                // One that cannot be prepared says so to whoever asks for it.
-                let _ = self.prepare_view(pane, now);
-            }
             self.advance_panes(&mut self.slot());
             let (durable, epoch) = (self.durable(), self.epoch());
             match self.deletion() {
                 // There is nothing to follow any more; they find that out when they look.
                 Deletion::Deleted(_) => open.iter().for_each(|pane| pane.mark_all()),
+                // Nobody is told anything now; when it is decided everybody looks again.
+                Deletion::Deciding => self.live.deciding.store(true, Ordering::Release),
+                _ if self.live.deciding.swap(false, Ordering::AcqRel) => open.iter().for_each(|pane| pane.mark_all()),
                 _ => open.iter().for_each(|pane| pane.announce(durable, epoch)),
             }
             if !self.is_awake()

@@ -24,7 +24,7 @@ use crate::sync::log::Heads;
 
 /// How many steps a pane keeps, and how many bytes of them.
 const STEPS: usize = 64;
-const STEP_BYTES: usize = 4 << 20;
+const STEP_BYTES: usize = 1 << 20;
 
 /// A receiver with more frames than this before it is told the difference in one instead.
 const FRAMES_ONE_BY_ONE: usize = 8;
@@ -83,7 +83,10 @@ enum Frame {
     /// Nothing in this pane has changed.
     Nothing,
     Text(Utf8Bytes),
+    /// What has changed is found out apart, off the lock of the document: see [`Pulled::Behind`].
+    Apart,
     Anew,
+    Ended(Gone),
 }
 
 /// What all who follow the same share.
@@ -104,11 +107,11 @@ struct Ring {
     receivers: HashMap<(ConnectionId, u32), Arc<Mark>>,
     /// Up to where the receivers were told that there is something.
     announced: (u64, u64),
-    ended: Option<Gone>,
     /// The position of the newest step, or where the pane began.
     newest: u64,
     /// The rows of a window; its receivers see the cursors in these alone.
     shown: Option<Shown>,
+    shown_at: u64,
 }
 
 impl Pane {
@@ -152,8 +155,13 @@ impl Pane {
         self.ring().shown.clone()
     }
 
-    pub(super) fn show(&self, rows: HashSet<RowId>) {
+    /// The rows of a window, as of a position: one who looked earlier may be later to say so.
+    pub(super) fn show(&self, rows: HashSet<RowId>, position: u64) {
         let mut ring = self.ring();
+        if position < ring.shown_at {
+            return;
+        }
+        ring.shown_at = position;
         match &mut ring.shown {
             Some(shown) if *shown.rows == rows => {}
             Some(shown) => {
@@ -172,22 +180,40 @@ impl Pane {
 
     pub(super) fn step(&self, from: u64, reached: Reached, text: Option<String>) {
         let frame = text.map_or(Frame::Nothing, |text| Frame::Text(text.into()));
-        self.ring().push(from, reached, frame);
+        self.push(from, reached, frame);
+    }
+
+    /// What has changed is to be found out apart.
+    pub(super) fn apart(&self, from: u64, reached: Reached) {
+        self.push(from, reached, Frame::Apart);
     }
 
     /// From here on everybody needs a snapshot.
     pub(super) fn anew(&self, from: u64, reached: Reached) {
-        self.ring().push(from, reached, Frame::Anew);
+        self.push(from, reached, Frame::Anew);
     }
 
-    pub(super) fn end(&self, why: Gone) {
-        let mut ring = self.ring();
-        ring.ended = Some(why);
-        ring.receivers.values().for_each(|mark| mark.set());
+    /// From here on there is nothing to follow.
+    pub(super) fn end(&self, from: u64, reached: Reached, why: Gone) {
+        self.push(from, reached, Frame::Ended(why));
     }
 
-    /// The room was rolled back: what was made and is not durable will never be.
-    pub(super) fn roll_back(&self) {
+    /// Whether there is nothing to follow as of the newest step.
+    pub(super) fn has_ended(&self) -> bool {
+        let ring = self.ring();
+        ring.steps
+            .back()
+            .is_some_and(|step| matches!(step.frame, Frame::Ended(_)))
+    }
+
+    fn push(&self, from: u64, reached: Reached, frame: Frame) {
+        self.remembered().forget();
+        self.ring().push(from, reached, frame);
+    }
+
+    /// The room was rolled back, or nobody follows any more: what was made is not needed.
+    pub(super) fn clear(&self) {
+        self.remembered().forget();
         let mut ring = self.ring();
         ring.steps.clear();
         ring.bytes = 0;
@@ -196,11 +222,17 @@ impl Pane {
     /// Marks the receivers if there is something new that may be shown.
     pub(super) fn announce(&self, durable: u64, epoch: u64) {
         let mut ring = self.ring();
-        let newest = ring.steps.iter().rev().map(|step| &step.reached);
-        let newest = newest
-            .filter(|reached| reached.position <= durable)
-            .map(|reached| (epoch, reached.position));
-        let Some(newest) = newest.max() else { return };
+        let told = ring
+            .steps
+            .iter()
+            .rev()
+            .filter(|step| !matches!(step.frame, Frame::Nothing));
+        let mut durable = told
+            .map(|step| step.reached.position)
+            .filter(|position| *position <= durable);
+        let Some(newest) = durable.next().map(|position| (epoch, position)) else {
+            return;
+        };
         if ring.announced < newest {
             ring.announced = newest;
             ring.receivers.values().for_each(|mark| mark.set());
@@ -215,9 +247,6 @@ impl Pane {
     /// What lies behind a receiver's place, up to the durable position.
     pub fn pull(&self, reached: &Reached, durable: u64) -> Pulled {
         let ring = self.ring();
-        if let Some(why) = ring.ended {
-            return Pulled::Ended(why);
-        }
         let ahead = |step: &&Step| step.reached.position > reached.position && step.reached.position <= durable;
         let mut steps = ring.steps.iter().filter(ahead).peekable();
         let Some(first) = steps.peek() else {
@@ -233,17 +262,29 @@ impl Pane {
         }
         let mut frames = Vec::new();
         let mut last = reached.clone();
+        let mut then = None;
         for step in steps {
-            match &step.frame {
-                Frame::Nothing => {}
-                Frame::Text(text) => frames.push(text.clone()),
-                Frame::Anew => return Pulled::Anew,
+            then = match &step.frame {
+                Frame::Nothing => None,
+                Frame::Text(text) => {
+                    frames.push(text.clone());
+                    None
+                }
+                Frame::Apart => Some(Pulled::Behind),
+                Frame::Anew => Some(Pulled::Anew),
+                Frame::Ended(why) => Some(Pulled::Ended(*why)),
+            };
+            if then.is_some() {
+                break;
             }
             last = step.reached.clone();
         }
-        match frames.len() > FRAMES_ONE_BY_ONE {
-            true => Pulled::Behind,
-            false => Pulled::Frames(frames, last),
+        match then {
+            // A snapshot shows what lies before it as well, and so does a difference.
+            Some(then @ (Pulled::Anew | Pulled::Behind)) => then,
+            Some(then) if frames.is_empty() => then,
+            _ if frames.len() > FRAMES_ONE_BY_ONE => Pulled::Behind,
+            _ => Pulled::Frames(frames, last),
         }
     }
 
@@ -276,7 +317,7 @@ impl Frame {
     fn len(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Nothing | Self::Anew => 0,
+            _ => 0,
         }
     }
 }
@@ -341,7 +382,10 @@ mod tests {
         pane.anew(1, at(2));
         assert_eq!(pane.pull(&at(0), 1), frames(&["a"], 1));
         assert_eq!(pane.pull(&at(0), 2), Pulled::Anew);
-        pane.end(Gone::View);
-        assert_eq!(pane.pull(&at(2), 2), Pulled::Ended(Gone::View));
+        pane.end(2, at(3), Gone::View);
+        assert_eq!(pane.pull(&at(2), 2), Pulled::Nothing, "not on disk yet");
+        assert_eq!(pane.pull(&at(2), 3), Pulled::Ended(Gone::View));
+        pane.clear();
+        assert!(!pane.has_ended());
     }
 }

@@ -200,6 +200,11 @@ impl Audience {
         self.board.is_watched()
     }
 
+    /// The user that somebody shows, while anybody at the live door listens.
+    pub fn user_of(&self, peer: &PeerId) -> Option<&str> {
+        self.board.user_of(peer)
+    }
+
     /// Rings when a tick may be due earlier than was said before.
     pub fn presence_alarm(&self) -> Arc<Notify> {
         self.board.alarm()

@@ -18,7 +18,19 @@ impl Room {
     }
 }
 
+/// However the task ends, a panic included, another one may begin.
+struct Ticking(Arc<Room>);
+
+impl Drop for Ticking {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.live.ticking.store(false, Ordering::Release);
+        }
+    }
+}
+
 async fn tick(room: Arc<Room>) {
+    let _ticking = Ticking(room.clone());
     loop {
         let alarm = room.audience().presence_alarm();
         let mut rung = std::pin::pin!(alarm.notified());

@@ -14,8 +14,9 @@ use crate::sync::log::Written;
 /// How many ways a room remembers.
 const REMEMBERED: usize = 4;
 
-/// A way that the log knows and that has no more changes than this is gone over in a moment.
+/// A way that the log knows and that has no more changes and bytes than this is gone over in a moment.
 const SHORT: u64 = 64;
+const SHORT_BYTES: usize = 64 << 10;
 
 /// Who has written something, as far as it is known.
 #[derive(Debug, Clone, Default)]
@@ -50,6 +51,10 @@ impl Trail {
 pub(super) struct Trails(Mutex<Vec<(Vec<ChangeHash>, u64, Arc<Trail>)>>);
 
 impl Trails {
+    pub fn forget(&self) {
+        self.lock().clear();
+    }
+
     fn lock(&self) -> MutexGuard<'_, Vec<(Vec<ChangeHash>, u64, Arc<Trail>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -91,9 +96,14 @@ impl Room {
 
     /// Whether the way from a version is known or gone over in a moment.
     pub(super) fn is_short(&self, since: &[ChangeHash], reached: &Reached) -> bool {
-        let from = self.log().position_of(since);
-        from.is_some_and(|from| reached.position.saturating_sub(from) <= SHORT)
-            || self.trail_known(since, reached).is_some()
+        let is_short = {
+            let log = self.log();
+            let from = log.position_of(since);
+            let from = from.filter(|from| reached.position.saturating_sub(*from) <= SHORT);
+            let logged = from.and_then(|from| log.changes(from, reached.position));
+            logged.is_some_and(|logged| logged.iter().map(bytes::Bytes::len).sum::<usize>() <= SHORT_BYTES)
+        };
+        is_short || self.trail_known(since, reached).is_some()
     }
 
     fn trail_known(&self, since: &[ChangeHash], reached: &Reached) -> Option<Arc<Trail>> {
@@ -110,12 +120,13 @@ impl Room {
         let audience = self.audience();
         let who = |written: Written| {
             let peer = written.from.and_then(|connection| audience.peer_of(connection));
+            let user = peer.and_then(|peer| audience.user_of(peer)).map(Into::into);
             let device = match written.origin.door {
                 Door::Sync => peer.map_or_else(|| written.origin.device.clone(), |peer| peer.as_str().into()),
                 _ => written.origin.device.clone(),
             };
             Who {
-                user: written.origin.user.clone(),
+                user: written.origin.user.clone().or(user),
                 device: Some(device),
                 change: written.key,
             }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::extract::ws::{Message, Utf8Bytes};
 use futures_util::StreamExt;
@@ -68,6 +69,9 @@ pub(super) struct LiveDoor {
     pub unconfirmed: usize,
     /// Frames that are no subscription's: bounded, since reading stops at a number of them.
     replies: VecDeque<Utf8Bytes>,
+    replies_bytes: usize,
+    /// When it last counted as a sign of life that something came.
+    pub alive: Option<Instant>,
     jobs: FuturesUnordered<Job>,
     closing: Option<Close>,
 }
@@ -99,13 +103,18 @@ impl LiveDoor {
             busy: false,
             unconfirmed: 0,
             replies: VecDeque::new(),
+            replies_bytes: 0,
+            alive: None,
             jobs: FuturesUnordered::new(),
             closing: None,
         }
     }
 
     fn take(&mut self, frame: &Utf8Bytes) {
+        self.sign_of_life();
         match Request::read(frame.as_bytes(), self.server.config.live.message_values) {
+            // What somebody does is out of date when it has waited.
+            Ok(request) if self.is_at_once(&request) => self.do_request(request),
             Ok(request) => {
                 self.waiting_bytes += frame.len();
                 self.waiting.push_back((request, frame.len()));
@@ -115,10 +124,27 @@ impl LiveDoor {
         }
     }
 
+    /// Whether a request is done before those that wait: it tells what somebody does at a table that is followed.
+    fn is_at_once(&self, request: &Request) -> bool {
+        let is_presence = matches!(
+            request,
+            Request::Cursor(_) | Request::Selection(_) | Request::Typing(_) | Request::Heartbeat(_)
+        );
+        let is_followed = request.table().is_none_or(|table| self.subscribed(table).is_some());
+        self.session.is_some() && is_presence && is_followed
+    }
+
+    /// Whether answers may be added to those that wait for the socket.
+    fn has_room_for_answers(&self) -> bool {
+        let limits = &self.server.config.live;
+        self.replies.len() < limits.replies && self.replies_bytes <= limits.replies_bytes
+    }
+
     /// Does what waits, up to the first request that the next one has to wait for.
     pub fn go_on(&mut self) {
         while !self.busy
             && self.closing.is_none()
+            && self.has_room_for_answers()
             && let Some((request, bytes)) = self.waiting.pop_front()
         {
             self.waiting_bytes -= bytes;
@@ -168,7 +194,15 @@ impl LiveDoor {
     }
 
     pub fn say(&mut self, frame: Utf8Bytes) {
+        self.replies_bytes += frame.len();
         self.replies.push_back(frame);
+    }
+
+    fn next_reply(&mut self) -> Option<Utf8Bytes> {
+        let reply = self.replies.pop_front()?;
+        self.replies_bytes -= reply.len();
+        self.go_on();
+        Some(reply)
     }
 
     pub fn tell_error(&mut self, code: &'static str, why: impl Into<String>, about: &'static str, table: Option<&str>) {
@@ -255,11 +289,11 @@ impl Connection for LiveDoor {
         self.waiting.len() < limits.waiting
             && self.waiting_bytes <= limits.message_bytes
             && self.unconfirmed < limits.unconfirmed
-            && self.replies.len() < limits.replies
+            && self.has_room_for_answers()
     }
 
     fn next_message(&mut self) -> Option<Message> {
-        if let Some(reply) = self.replies.pop_front() {
+        if let Some(reply) = self.next_reply() {
             return Some(Message::Text(reply));
         }
         while let Some(key) = self.turn.pop_front() {
@@ -272,7 +306,7 @@ impl Connection for LiveDoor {
                 return Some(Message::Text(frame));
             }
             // Following a table may have ended with a word of its own.
-            if let Some(reply) = self.replies.pop_front() {
+            if let Some(reply) = self.next_reply() {
                 return Some(Message::Text(reply));
             }
         }

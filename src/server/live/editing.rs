@@ -90,7 +90,7 @@ impl LiveDoor {
                     .as_ref()
                     .map_or_else(String::new, |session| session.name.clone()),
             },
-            shown: subscription.map(|subscription| subscription.reached.heads.clone()),
+            shown: subscription.map(|subscription| subscription.sent.heads.clone()),
             writer,
         }
     }

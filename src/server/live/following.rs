@@ -16,14 +16,16 @@ use crate::room::inbox::Mark;
 use crate::room::live::pane::{Gone, Pane, PaneKey, Pulled, Reached};
 use crate::room::live::{Brought, Following, NotShown, Told, What};
 use crate::room::{Deletion, Room};
-use crate::wire::live::{ErrorTold, Recover, Recovered, Snapshot, Subscribe, WindowClaim};
+use crate::wire::live::{ErrorTold, Recover, Recovered, Subscribe, WindowClaim};
 use crate::wire::version;
 
 /// One table that the connection follows.
 pub(super) struct Subscription {
     pub table: DocumentId,
     pub following: Following,
+    /// Up to where it was pulled, and up to where all of that was handed to the socket.
     pub reached: Reached,
+    pub sent: Reached,
     /// How far it has been told of who is there, and what of it is yet to be sent.
     pub seen: Told,
     pub told: VecDeque<Utf8Bytes>,
@@ -95,7 +97,7 @@ impl LiveDoor {
 
     fn follow(&mut self, asked: Asked, about: &'static str) {
         let limits = &self.server.config.live;
-        if self.subscriptions.len() >= limits.subscriptions && !self.names.contains_key(&asked.address) {
+        if self.subscriptions.len() >= limits.subscriptions && self.subscribed(&asked.address).is_none() {
             let why = format!("a connection follows at most {} tables", limits.subscriptions);
             return self.tell_error("too-many", why, about, Some(&asked.address));
         }
@@ -131,6 +133,12 @@ impl LiveDoor {
             Ok(followed) => followed,
             Err(error) => return self.tell("error", &error),
         };
+        if let Some(session) = &self.session
+            && !self.server.is_newest(&session.peer, self.id)
+        {
+            // It is about to be closed: it does not take the device back.
+            return;
+        }
         let following = followed.following;
         let (key, table) = (following.mark.key(), following.room.id().clone());
         if followed.unknown_version {
@@ -153,6 +161,7 @@ impl LiveDoor {
         let subscription = Subscription {
             table,
             following,
+            sent: followed.brought.reached.clone(),
             reached: followed.brought.reached,
             seen,
             told: VecDeque::new(),
@@ -168,10 +177,10 @@ impl LiveDoor {
         self.enqueue(key);
     }
 
-    fn tell_brought(&mut self, table: &DocumentId, brought: &Brought, users: &str, recovers: bool) {
+    fn tell_brought(&mut self, table: &DocumentId, brought: &Brought, users: &Arc<str>, recovers: bool) {
         let rows = match &brought.what {
-            What::Snapshot { without_users, rows } => {
-                self.say(Snapshot::with_users(without_users, users).into());
+            What::Snapshot { frame, rows } => {
+                self.say(frame.with_users(users));
                 *rows
             }
             What::Missed { text: frame, rows, .. } => {
@@ -231,6 +240,11 @@ impl LiveDoor {
             return None;
         }
         let subscription = self.subscriptions.get_mut(&key)?;
+        // What was pulled goes out before anything else is: nothing overtakes it, and it is no more than one pull.
+        if let Some(frame) = subscription.told.pop_front() {
+            return Some(frame);
+        }
+        subscription.sent = subscription.reached.clone();
         let durable = subscription.following.room.durable();
         if let Some(parked) = &subscription.parked {
             let is_stale = parked.reached.epoch != subscription.following.room.epoch();
@@ -300,9 +314,9 @@ impl LiveDoor {
             }
             // A version that was rolled back is none of the table's.
             Err(NotShown::UnknownVersion) => self.catch_up(key, true),
-            Err(NotShown::NoView(_)) => self.end(key, Gone::View),
-            Err(NotShown::NotATable(_)) => self.end(key, Gone::Table),
-            Err(NotShown::NotAwake) => {
+            // Told once it is on disk: the pane ends with a step of its own.
+            Err(NotShown::NoView { .. } | NotShown::NotATable { .. }) => {}
+            Err(NotShown::NotAwake | NotShown::Failed) => {
                 // Its client recovers when the document can be read again.
                 self.close(crate::room::inbox::Close::TryLater);
             }
@@ -310,22 +324,16 @@ impl LiveDoor {
     }
 
     fn tell_caught_up(&mut self, key: u32, brought: Brought) {
-        let Some(subscription) = self.subscriptions.get_mut(&key) else {
-            return;
-        };
-        subscription.reached = brought.reached.clone();
-        let table = subscription.table.clone();
-        match &brought.what {
-            What::Snapshot { .. } => {
-                let users = self.users(key);
-                self.tell_brought(&table, &brought, &users, false);
-            }
+        let frame = match &brought.what {
+            What::Snapshot { frame, .. } => Some(frame.with_users(&self.users(key))),
             What::Missed {
-                text: frame,
-                is_news: true,
-                ..
-            } => self.say(frame.clone()),
-            What::Missed { .. } => {}
+                text, is_news: true, ..
+            } => Some(text.clone()),
+            What::Missed { .. } => None,
+        };
+        if let Some(subscription) = self.subscriptions.get_mut(&key) {
+            subscription.reached = brought.reached;
+            subscription.told.extend(frame);
         }
         self.enqueue(key);
     }
@@ -349,7 +357,10 @@ impl LiveDoor {
                 true
             }
             // It is told once it is on disk.
-            Deletion::Deciding => true,
+            Deletion::Deciding => {
+                subscription.following.room.look_again_when_decided();
+                true
+            }
             Deletion::Not | Deletion::Unknown => false,
         }
     }
@@ -385,7 +396,7 @@ impl Server {
         let since = asked.since.as_deref().map(version::heads);
         let mut unknown_version = since.as_ref().is_some_and(Option::is_none);
         let mut since = since.flatten();
-        loop {
+        for _ in 0..TRIES {
             let room = self.find(&id).await?;
             let most = self.config.live.panes;
             // Followed before it is looked at, so that nothing that happens in between is missed (lost wakeup).
@@ -393,40 +404,43 @@ impl Server {
             let following = off_runtime(move || entered.follow_pane(wanted, mark, most))
                 .await?
                 .map_err(|error| Problem::new(Code::Busy, error.to_string()))?;
-            let shown = self.show(&room, &following.pane, since.as_deref()).await;
-            let error = match shown {
+            let (error, seen) = match self.show(&room, &following.pane, since.as_deref()).await {
                 Ok(brought) => {
                     let reached = &brought.reached;
-                    match self.saved(&room, reached.position, reached.epoch).await {
-                        Ok(true) => {
-                            return Ok(Followed {
-                                address: asked.address,
-                                following,
-                                brought,
-                                recovers: asked.recovers,
-                                unknown_version,
-                            });
-                        }
-                        // Rolled back meanwhile.
-                        Ok(false) => None,
-                        Err(problem) => Some(problem),
+                    if self.saved(&room, reached.position, reached.epoch).await? {
+                        return Ok(Followed {
+                            address: asked.address,
+                            following,
+                            brought,
+                            recovers: asked.recovers,
+                            unknown_version,
+                        });
                     }
+                    // Rolled back meanwhile.
+                    continue;
                 }
-                Err(NotShown::NotAwake) => None,
+                Err(NotShown::NotAwake) => continue,
                 Err(NotShown::UnknownVersion) => {
                     unknown_version = true;
                     since = None;
-                    None
+                    continue;
                 }
-                Err(error @ NotShown::NoView(_)) => Some(Problem::new(Code::NotFound, error.to_string()).at("/viewId")),
-                Err(error @ NotShown::NotATable(_)) => {
-                    Some(Problem::new(Code::NotATable, format!("document {id}: {error}")))
+                Err(error @ NotShown::Failed) => return Err(Problem::new(Code::Failed, error.to_string())),
+                Err(ref error @ NotShown::NoView { seen, .. }) => {
+                    (Problem::new(Code::NotFound, error.to_string()).at("/viewId"), seen)
+                }
+                Err(ref error @ NotShown::NotATable { seen, .. }) => {
+                    (Problem::new(Code::NotATable, format!("document {id}: {error}")), seen)
                 }
             };
-            if let Some(problem) = error {
-                return Err(problem);
+            if self.saved(&room, seen.position, seen.epoch).await? {
+                return Err(error);
             }
         }
+        Err(Problem::new(
+            Code::Busy,
+            "the table changes too quickly to be shown; try again",
+        ))
     }
 
     /// What a pane shows: made by the first who asks.
@@ -450,7 +464,7 @@ impl Server {
                     }
                 }
                 Ok(shown) => return shown,
-                Err(_) => break,
+                Err(_) => return Err(NotShown::Failed),
             }
         }
         Err(NotShown::NotAwake)

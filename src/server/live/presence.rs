@@ -1,17 +1,37 @@
 //! Who is there and what they do: what this connection says of itself, and what it is told of the others.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::extract::ws::Utf8Bytes;
 
 use super::door::LiveDoor;
+use super::following::Subscription;
 use super::session::Session;
 use crate::room::Room;
+use crate::room::live::pane::Pulled;
 use crate::room::live::{Following, Leaving, LiveUser, Showing, Told};
 use crate::wire::live::presence::Who;
 use crate::wire::live::{Heartbeat, ShowCursor, ShowSelection, ShowTyping, text};
 use crate::wire::version;
+
+/// How often a connection that says something counts as a sign of life.
+const SIGN_OF_LIFE: Duration = Duration::from_secs(5);
+
+impl Subscription {
+    /// What says nothing to this subscription has been told as well.
+    fn look_past(&mut self) {
+        if !self.told.is_empty() {
+            return;
+        }
+        if let Pulled::Frames(frames, reached) = self.following.pane.pull(&self.reached, self.following.room.durable())
+            && frames.is_empty()
+        {
+            self.reached = reached;
+        }
+        self.sent = self.reached.clone();
+    }
+}
 
 impl Session {
     fn as_user(&self) -> LiveUser {
@@ -101,10 +121,7 @@ impl LiveDoor {
             #[serde(skip_serializing_if = "Option::is_none")]
             version: Option<String>,
         }
-        for subscription in self.subscriptions.values() {
-            let mut audience = subscription.following.room.audience();
-            audience.heartbeat_live(Instant::now(), self.id);
-        }
+        self.sign_of_life();
         let Some(address) = &beat.table_id else {
             return self.tell(
                 "heartbeat_ack",
@@ -114,16 +131,32 @@ impl LiveDoor {
                 },
             );
         };
-        let Some(subscription) = self.subscribed(address).and_then(|key| self.subscriptions.get(&key)) else {
+        let Some(subscription) = self
+            .subscribed(address)
+            .and_then(|key| self.subscriptions.get_mut(&key))
+        else {
             let why = "this connection does not follow the table";
             return self.tell_error("not-subscribed", why, "heartbeat", Some(address));
         };
+        subscription.look_past();
         let ack = Ack {
             table_id: Some(subscription.table.as_str()),
-            version: Some(version::of(&subscription.reached.heads)),
+            version: Some(version::of(&subscription.sent.heads)),
         };
         let frame = text("heartbeat_ack", &ack);
         self.say(frame.into());
+    }
+
+    /// Whatever this connection says shows that its user is there, in every room.
+    pub(super) fn sign_of_life(&mut self) {
+        let now = Instant::now();
+        if self.alive.is_some_and(|alive| now.duration_since(alive) < SIGN_OF_LIFE) {
+            return;
+        }
+        self.alive = Some(now);
+        for subscription in self.subscriptions.values() {
+            subscription.following.room.audience().heartbeat_live(now, self.id);
+        }
     }
 
     /// The next word of what the others do.
