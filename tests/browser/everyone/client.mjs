@@ -27,10 +27,10 @@ export class Script {
     const live = rows.filter(row => !row.deleted)
     const full = live.filter(isFull)
     const deeds = [
-      [() => this.#set(this.random.pick(live)), 40],
-      [() => this.#increment(this.random.pick(full)), 12],
-      [() => this.#addOrRemove(this.random.pick(full)), 14],
-      [() => this.#write(this.random.pick(full)), 8],
+      [() => this.#set(this.random.meet(live)), 40],
+      [() => this.#increment(this.random.meet(full)), 12],
+      [() => this.#addOrRemove(this.random.meet(full)), 14],
+      [() => this.#write(this.random.meet(full)), 8],
       [() => this.#insert(live), 8],
       [() => this.#delete(this.random.pick(live)), 4],
       [() => this.#restore(rows.filter(row => row.deleted)), 6],

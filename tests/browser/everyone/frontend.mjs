@@ -94,18 +94,18 @@ export class FrontEnd {
   }
 
   /**
-   * What to say of what one saw of these cells. Whoever sees an edit of their own there that the server may not have, or not
-   * shown yet, has seen no version of the table, but perhaps one with that edit on top. That can be said of edits that go
-   * together; of others only the value itself.
+   * What to say of what one saw of these cells. Whoever sees an edit of their own there, which the server may not have or has
+   * not shown yet, saw no version of the table, but one with that edit on top. That can be said of edits that are sent
+   * together; of one that is sent alone only the value.
    */
   #terms(touches) {
     const { client, random } = this
-    const own = touches.flatMap(([row, column]) => client.outbox.about(row, column && [column]))
-    if (own.length === 0) return { touches, base: client.records.version, says: random.pick(["version", "values", "nothing"]) }
-    const [{ base }] = own
-    const together = own.every(edit => !edit.isAccepted && !edit.what.items && edit.base === base)
-    if (client.isFollowing || !together || !base) return { touches, says: random.pick(["values", "nothing"]) }
-    return { touches, base, says: "version" }
+    const onTopOf = touches.flatMap(([row, column]) => client.outbox.about(row, column && [column]))
+    if (onTopOf.length === 0) return { touches, base: client.model.version, says: random.pick(["version", "values", "nothing"]) }
+    const [{ base }] = onTopOf
+    const isOne = base && onTopOf.every(edit => edit.what.recordId && edit.base === base)
+    if (client.isFollowing || !isOne) return { touches, says: random.pick(["values", "nothing"]) }
+    return { touches, base, onTopOf, says: "version" }
   }
 
   #update(row, cells, left, { mustMerge = false } = {}) {
@@ -124,11 +124,11 @@ export class FrontEnd {
   }
 
   #row() {
-    return this.random.pick(this.client.records.rows)
+    return this.random.meet(this.client.model.rows)
   }
 
   #full() {
-    return this.random.pick(this.client.records.rows.filter(isFull))
+    return this.random.meet(this.client.model.rows.filter(isFull))
   }
 
   /** A row of which nothing of one's own is on its way. */
@@ -196,7 +196,7 @@ export class FrontEnd {
   #create() {
     const [cells, recordId] = [newCells(this.values.text(), this.random.whole(0, 20)), this.#id()]
     const changes = Object.entries(cells).map(([fieldId, newValue]) => ({ fieldId, newValue }))
-    const base = this.random.chance(0.5) ? this.client.records.version : undefined
+    const base = this.random.chance(0.5) ? this.client.model.version : undefined
     const terms = { base, says: base ? "version" : "nothing", touches: recordId ? [[recordId]] : [] }
     return this.#sent({ type: "create", recordId, changes, at: this.#place() }, terms, accepted => {
       const made = recordId ?? accepted.recordId
@@ -211,7 +211,7 @@ export class FrontEnd {
   }
 
   #restore() {
-    const gone = [...this.client.records.deleted].filter(id => this.#free({ id }))
+    const gone = [...this.client.deleted].filter(id => this.#free({ id }))
     if (gone.length === 0) return this.#set()
     const id = this.random.pick(gone)
     return this.#sent({ type: "restore", recordId: id }, this.#terms([[id]]), () => this.ledger.marked(id, false))
@@ -227,7 +227,7 @@ export class FrontEnd {
       left.push(note)
     }
     for (let more = this.random.whole(1, 4); more > 0; more--) this.#item(add)
-    const base = this.random.chance(0.4) ? this.client.records.version : undefined
+    const base = this.random.chance(0.4) ? this.client.model.version : undefined
     const free = touches.every(([row, column]) => this.#free({ id: row }, column && [column]))
     if (items.length === 0 || !free) return this.#set()
     return this.#sent({ items }, { base, says: base ? "version" : "nothing", touches }, accepted => {

@@ -38,7 +38,7 @@ export class History {
 
   /** The writes of a value at a place. */
   writes(place, value) {
-    return (this.#places.get(place) ?? []).filter(op => op.action === "set" && op.value === value)
+    return this.at(place).filter(op => op.action === "set" && op.value === value)
   }
 
   /** Whether somebody who knew of this write has put something else in its place. If not, it is there, and perhaps not alone. */
@@ -46,19 +46,19 @@ export class History {
     return this.#overwritten.has(`${counter}@${actor}`)
   }
 
-  /** How often something was written or taken away at a place. */
-  times(place) {
-    return (this.#places.get(place) ?? []).length
+  /** All that was written or taken away at a place. */
+  at(place) {
+    return this.#places.get(place) ?? []
   }
 
   /** What a counter was made with, each time it was made. */
   starts(place) {
-    return (this.#places.get(place) ?? []).filter(op => op.datatype === "counter").map(op => op.value)
+    return this.at(place).filter(op => op.datatype === "counter").map(op => op.value)
   }
 
   /** The steps that a counter has taken. */
   steps(place) {
-    return (this.#places.get(place) ?? []).filter(op => op.action === "inc").map(op => op.value)
+    return this.at(place).filter(op => op.action === "inc").map(op => op.value)
   }
 
   /** The places `row/column` at which a value was written, once for each time. */

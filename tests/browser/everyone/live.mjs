@@ -4,19 +4,24 @@
 import assert from "node:assert/strict"
 import { EventEmitter } from "node:events"
 import { until } from "../../clients/deadline.mjs"
+import { Model } from "../../clients/model.mjs"
 import { WebSocket } from "../../clients/wire.mjs"
 import { Outbox } from "./outbox.mjs"
-import { Records } from "./records.mjs"
 
 /** Between attempts to connect. */
 const retryMs = () => 50 + 100 * Math.random()
 
 export class LiveClient extends EventEmitter {
-  records = new Records()
+  /** What is here of the table: what the server sent, and nothing else. */
+  model = new Model()
+  /** The rows that were deleted while one looked. */
+  deleted = new Set()
   /** Whether edits are sent as they are made. */
   isFollowing = false
   /** What the server said was wrong, other than with an edit. */
   errors = []
+  /** All that went over its connections, as JSON. */
+  trace = []
   /** How often it came back and was told what it had missed, or shown everything. */
   recoveries = 0
   /** How many edits were made without its hearing of it, the first time. */
@@ -49,7 +54,10 @@ export class LiveClient extends EventEmitter {
     const ours = event => (...told) => socket === this.#socket && event(...told)
     const user = { userId: this.user, userName: this.user }
     socket.on("open", ours(() => this.#say("authenticate", { user, deviceId: this.device })))
-    socket.on("message", ours(frame => this.#receive(JSON.parse(frame))))
+    socket.on("message", ours(frame => {
+      this.trace.push(`${this.#lost ? "x" : "<"} ${frame}`)
+      this.#receive(JSON.parse(frame))
+    }))
     socket.on("error", () => {})
     socket.on("close", ours(code => {
       this.#gone()
@@ -60,6 +68,7 @@ export class LiveClient extends EventEmitter {
 
   /** Loses the connection without a farewell, until the next `connect`. */
   cut() {
+    this.trace.push("-- cut")
     clearTimeout(this.#timer)
     const socket = this.#socket
     this.#gone()
@@ -121,11 +130,14 @@ export class LiveClient extends EventEmitter {
   /** What a cell shows: what its author has made of it last, or else what came. */
   shown(row, column) {
     const own = this.outbox.shown(row, column)
-    return own === undefined ? (this.records.find(row)?.cells[column] ?? null) : own
+    return own === undefined ? (this.model.row(row)?.cells[column] ?? null) : own
   }
 
   #say(type, data) {
-    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify({ type, data }))
+    if (this.#socket?.readyState !== WebSocket.OPEN) return
+    const frame = JSON.stringify({ type, data })
+    this.trace.push(`> ${frame}`)
+    this.#socket.send(frame)
   }
 
   #subscribe() {
@@ -134,7 +146,7 @@ export class LiveClient extends EventEmitter {
 
   /** The rows that are here are brought up to date as they are: other rows are asked for afterwards. */
   #recover() {
-    const { version, window } = this.records
+    const { version, window } = this.model
     this.#say("recover_connection", { tableId: this.table, viewId: this.view, window, lastVersion: version })
   }
 
@@ -150,8 +162,8 @@ export class LiveClient extends EventEmitter {
       if (type === "change_accepted" || type === "change_rejected") this.#lost.add(data.changeId)
       return this.emit("lost")
     }
-    const isNew = this.records.version === undefined
-    this.records.hear({ type, data })
+    const isNew = this.model.version === undefined
+    this.model.take({ type, data })
     switch (type) {
       case "authenticated":
         if (isNew) this.#subscribe()
@@ -161,10 +173,11 @@ export class LiveClient extends EventEmitter {
         if (isNew) this.#follow()
         break
       case "record_change":
-        this.outbox.meet([data])
+        this.#meet([data])
         break
       case "batch_changes":
-        this.outbox.meet(data.changes)
+      case "missed_events":
+        this.#meet(data.changes)
         break
       case "connection_recovered":
         this.#recovered()
@@ -182,11 +195,19 @@ export class LiveClient extends EventEmitter {
     this.emit("frame", type)
   }
 
+  #meet(changes) {
+    for (const { type, recordId } of changes) {
+      if (type === "delete") this.deleted.add(recordId)
+      if (type === "create" || type === "restore") this.deleted.delete(recordId)
+    }
+    this.outbox.meet(changes)
+  }
+
   #recovered() {
     this.recoveries++
     this.outbox.meetAll()
     this.#follow()
-    const { window } = this.records
+    const { window } = this.model
     if (this.#wantedWindow?.offset !== window?.offset || this.#wantedWindow?.limit !== window?.limit) this.#subscribe()
   }
 
@@ -195,11 +216,14 @@ export class LiveClient extends EventEmitter {
     this.emit(isFirst ? "answer" : `again ${changeId}`, answer.accepted ?? answer.rejected)
   }
 
-  /** What waited without a connection was looked at, each by itself. */
+  /** What waited without a connection was looked at, each by itself. Told in the order in which it was made. */
   #synced({ applied, merged, rejected, versions }) {
-    const version = versions[this.table]
-    for (const id of applied) this.#answer(id, { accepted: { version, durable: true } })
-    for (const id of merged) this.#answer(id, { accepted: { version, durable: true, merged: true } })
-    for (const one of rejected) this.#answer(one.changeId, { rejected: one })
+    const accepted = { version: versions[this.table], durable: true }
+    const answers = new Map([
+      ...applied.map(id => [id, { accepted }]),
+      ...merged.map(id => [id, { accepted: { ...accepted, merged: true } }]),
+      ...rejected.map(one => [one.changeId, { rejected: one }]),
+    ])
+    for (const { changeId } of this.outbox.waiting) if (answers.has(changeId)) this.#answer(changeId, answers.get(changeId))
   }
 }

@@ -4,6 +4,8 @@
 // - Sent at once, it says of what it was made on what its author wants said; sent later, always the version, since others have
 //   edited meanwhile.
 // - An edit that was accepted is shown until its row comes, or somebody's newer one.
+// - Of an edit that was made on top of another, the version does not say what was seen: the other one goes with it, once more if
+//   need be. What has been done is not done again, and is known to have been seen.
 
 export class Outbox {
   /** In the order in which they were made. */
@@ -18,18 +20,20 @@ export class Outbox {
   /**
    * A new edit: of a record, or with `items` a batch. `base`: the version that its author saw of what it touches, if there is
    * one; `says`: what it says of this when it is sent at once, "version", "values" (its `oldValue`s) or "nothing". `touches`:
-   * `[row, column]`, without a column the whole row. `told` is called once, with the answer.
+   * `[row, column]`, without a column the whole row. `onTopOf`: edits that its author had made there, and saw. `told` is called
+   * once, with the answer.
    */
-  add(what, { base, says, touches, told }) {
+  add(what, { base, says, touches, onTopOf = [], told }) {
     const changeId = `${Date.now()}-${this.device}-${++this.#made}`
-    const edit = { changeId, what, base, says, touches, told, isAccepted: false, isSeen: false }
+    const before = [...new Set(onTopOf.flatMap(edit => [...edit.before, edit]))]
+    const edit = { changeId, what, base, says, touches, before, told, isAnswered: false, isRefused: false, isSeen: false }
     this.#edits.push(edit)
     return edit
   }
 
   /** Those without an answer, in their order. */
   get waiting() {
-    return this.#edits.filter(edit => !edit.isAccepted)
+    return this.#edits.filter(edit => !edit.isAnswered)
   }
 
   /** Those about these cells that the rows may not show yet. */
@@ -50,48 +54,57 @@ export class Outbox {
     return items ? ["batch_changes", { ...data, changes: items }] : ["record_change", { ...data, ...record }]
   }
 
-  /** All that waits, for a new connection: records together, in between batches, which go alone. */
+  /**
+   * All that waits, for a new connection: records together. What is made by it is only told of an edit that goes alone: of a
+   * batch, and of a new record without an id.
+   */
   messages() {
     const messages = []
     let letter = null
     for (const edit of this.waiting) {
-      const [type, data] = this.message(edit.says === "values" && edit.base ? { ...edit, says: "version" } : edit)
-      if (type !== "record_change") {
-        messages.push([type, data])
+      const isAlone = edit.what.items || !edit.what.recordId
+      if (isAlone) {
+        messages.push(this.#later(edit))
         letter = null
-      } else if (letter) {
-        letter.push(data)
-      } else {
-        letter = [data]
-        messages.push(["sync_offline_changes", { changes: letter }])
+        continue
+      }
+      if (!letter) messages.push(["sync_offline_changes", { changes: (letter = []) }])
+      for (const one of [...edit.before.filter(({ isRefused }) => !isRefused), edit]) {
+        const [, data] = this.#later(one)
+        if (!letter.some(({ changeId }) => changeId === data.changeId)) letter.push(data)
       }
     }
     return messages
+  }
+
+  #later(edit) {
+    return this.message(edit.says === "values" && edit.base ? { ...edit, says: "version" } : edit)
   }
 
   /** An answer has come; whether somebody waited for it. */
   answer(changeId, answer) {
     const edit = this.waiting.find(edit => edit.changeId === changeId)
     if (!edit) return false
-    edit.isAccepted = true
+    edit.isAnswered = true
+    edit.isRefused = !answer.accepted
     // Of what was written beside others' the rows show what has won.
     if (!answer.accepted || answer.accepted.merged || edit.isSeen) this.#drop([edit])
     edit.told(answer)
     return true
   }
 
-  /** Changes have come, all that lead to some version or those of some rows. */
+  /** Changes have come. */
   meet(changes) {
     for (const edit of [...this.#edits]) {
       const [mine, same] = [({ changeId }) => changeId === edit.changeId, change => isSame(edit, change)]
       if (changes.some(mine)) edit.isSeen = true
-      if (edit.isAccepted && (edit.isSeen || changes.some(same))) this.#drop([edit])
+      if (edit.isAnswered && (edit.isSeen || changes.some(same))) this.#drop([edit])
     }
   }
 
   /** All has come that there was before the connection. */
   meetAll() {
-    this.#drop(this.#edits.filter(edit => edit.isAccepted))
+    this.#drop(this.#edits.filter(edit => edit.isAnswered))
   }
 
   #drop(edits) {

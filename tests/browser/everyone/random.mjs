@@ -28,6 +28,11 @@ export class Random {
     return list[Math.floor(this.next() * list.length)]
   }
 
+  /** As `pick`, but every other time one of the first few: where people meet. */
+  meet(list) {
+    return this.pick(this.chance(0.5) ? list.slice(0, 4) : list)
+  }
+
   /** One of `[name, weight]`. */
   weighted(choices) {
     let left = this.next() * choices.reduce((sum, [, weight]) => sum + weight, 0)

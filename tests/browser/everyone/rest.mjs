@@ -145,11 +145,11 @@ export class BackEnd {
   }
 
   #row() {
-    return this.random.pick(this.#known)
+    return this.random.meet(this.#known)
   }
 
   #full() {
-    return this.random.pick(this.#known.filter(isFull))
+    return this.random.meet(this.#known.filter(isFull))
   }
 
   #value(column) {
