@@ -70,6 +70,7 @@ kill: web
 soak:
 	ROUNDTABLE_SIM_SEEDS=20000 cargo test --test simulation -- --nocapture
 	GATE_FUZZ_ROUNDS=4000 cargo test --test gate_fuzz -- --nocapture
+	LIVE_FUZZ_ROUNDS=100000 cargo test --test live fuzz -- --nocapture
 
 lint:
 	cargo fmt --check

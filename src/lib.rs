@@ -1,7 +1,8 @@
 //! Roundtable: a collaboration server for tables and documents.
 //!
-//! Every table or document is an Automerge CRDT, kept in sled, live in a room. Doors lead to it (the sync door, for the
-//! unmodified automerge-repo client, and REST), and an edit through any of them reaches everyone at the others.
+//! Every table or document is an Automerge CRDT, kept in sled, live in a room. Three doors lead to it: the sync door, for the
+//! unmodified automerge-repo client; the live door, JSON for front ends without a CRDT; and REST. An edit through any of
+//! them reaches everyone at the others.
 //!
 //! # The one idea
 //!
@@ -18,6 +19,10 @@
 //!                                     unlock
 //!          committer: one batch, flush, fdatasync -> the durable mark moves -> inboxes are marked
 //! connection B wakes -> room.pull(cursor) -> shared frame -> socket B    (A pulls its acknowledgement the same way)
+//!
+//! socket L -JSON-> live door -wire-> room.grant -> one change, as above
+//!          the flush sets off one job -> what the change touched -> a step of each pane (a table, view or window)
+//! connection M wakes -> pane.pull(position) -> shared frame -> socket M
 //! ```
 //!
 //! # The floors
@@ -28,7 +33,7 @@
 //! | floor | module | what |
 //! |---|---|---|
 //! | 0 | [`id`], [`key`] | the names of things, and of writes |
-//! | 1 | [`document`] | what a document means: the CRDT, JSON, the table, the bases, CSV and XLSX |
+//! | 1 | [`document`] | what a document means: the CRDT, JSON, the table, its views, what changes of it look like, the bases, CSV and XLSX |
 //! | 1 | [`wire`] | bytes and JSON to messages and back |
 //! | 1 | [`sync`] | the gate, conversations, the change log, presence |
 //! | 2 | [`store`] | bytes on disk: the engine, the committer, snapshots |

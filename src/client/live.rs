@@ -118,7 +118,7 @@ impl Default for LiveLimits {
         Self {
             received_bytes: 256 * 1024 * 1024,
             sent_bytes: 1024 * 1024,
-            tables: 100,
+            tables: 64,
             edits: 10_000,
             edit_bytes: 16 * 1024 * 1024,
             events: 1_000,

@@ -19,6 +19,7 @@ mod seen;
 mod sleep;
 mod table;
 mod turns;
+mod views;
 mod voice;
 
 pub use bring::{Brought, NotBrought};
@@ -34,3 +35,4 @@ pub use seen::Seen;
 pub use sleep::Waking;
 pub use table::TableReading;
 pub use turns::BulkTurn;
+pub use views::Views;

@@ -15,9 +15,10 @@ use super::commit::Writer;
 use super::edit::{EditError, Edited};
 use super::keys::{Keyed, Once};
 use super::room::{Live, NotAwake, Room, Slot};
+use super::views::KeptViews;
 use crate::document::crdt::Document;
 use crate::document::table::{NotATable, TableIndex};
-use crate::document::view::{self, Evaluated, View};
+use crate::document::view::{self, Evaluated, View, ViewRows};
 use crate::store::Place;
 use crate::sync::log::Heads;
 
@@ -28,18 +29,44 @@ const EVALUATIONS: usize = 16;
 pub struct TableReading {
     document: Automerge,
     index: Arc<TableIndex>,
-    /// The newest last; each is made once, by whoever asks first. A leaf.
-    evaluations: Mutex<Vec<(View, Evaluation)>>,
+    evaluations: Made<Evaluated>,
+    rows: Made<ViewRows>,
 }
 
-type Evaluation = Arc<OnceLock<Arc<Evaluated>>>;
+/// What was made of views, the newest last; each is made once, by whoever asks first. A leaf.
+struct Made<T>(Mutex<Vec<(View, Making<T>)>>);
+
+type Making<T> = Arc<OnceLock<Arc<T>>>;
+
+impl<T> Made<T> {
+    fn none() -> Self {
+        Self(Mutex::default())
+    }
+
+    fn get(&self, view: &View, make: impl FnOnce() -> T) -> Arc<T> {
+        let making = {
+            let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            let making = match known.iter().position(|(known, _)| known == view) {
+                Some(at) => known.remove(at).1,
+                None => Making::default(),
+            };
+            if known.len() == EVALUATIONS {
+                known.remove(0);
+            }
+            known.push((view.clone(), making.clone()));
+            making
+        };
+        making.get_or_init(|| Arc::new(make())).clone()
+    }
+}
 
 impl TableReading {
     fn new(document: Automerge, index: Arc<TableIndex>) -> Self {
         Self {
             document,
             index,
-            evaluations: Mutex::default(),
+            evaluations: Made::none(),
+            rows: Made::none(),
         }
     }
 
@@ -61,29 +88,20 @@ impl TableReading {
     /// The view on this table. Heavy (a column of 50,000 rows takes about 10 ms) the first time, then shared: the pages
     /// of one view are cut from one evaluation.
     pub fn evaluate(&self, view: &View) -> Arc<Evaluated> {
-        let evaluation = {
-            let mut evaluations = self.evaluations.lock().unwrap_or_else(PoisonError::into_inner);
-            match evaluations.iter().position(|(known, _)| known == view) {
-                Some(at) => {
-                    let known = evaluations.remove(at);
-                    evaluations.push(known);
-                }
-                None => {
-                    if evaluations.len() == EVALUATIONS {
-                        evaluations.remove(0);
-                    }
-                    evaluations.push((view.clone(), Evaluation::default()));
-                }
-            }
-            evaluations.last().map(|(_, evaluation)| evaluation.clone())
-        };
-        let make = || Arc::new(view::evaluate(&self.document, &self.index, view));
-        match evaluation {
-            Some(evaluation) => evaluation.get_or_init(make).clone(),
-            None => make(),
-        }
+        self.evaluations
+            .get(view, || view::evaluate(&self.document, &self.index, view))
+    }
+
+    /// The rows of the view on this table, to be handed to the room. As heavy, and shared as well.
+    pub fn view_rows(&self, view: &View) -> Arc<ViewRows> {
+        self.rows
+            .get(view, || ViewRows::build(&self.document, &self.index, view))
     }
 }
+
+/// So many cells are read from the live document between two commits, under the lock that holds up everybody who edits: some
+/// 10 ms. From then on a copy costs no more, and those who read it are in nobody's way.
+const CELLS_UNDER_LOCK: usize = 10_000;
 
 /// What a slot keeps of its table, as long as the document is awake.
 #[derive(Default)]
@@ -92,12 +110,17 @@ pub(super) struct TableOf {
     index: Option<Arc<TableIndex>>,
     /// The newest reading, by the position it was made at.
     reading: Option<(u64, Arc<TableReading>)>,
+    /// How many cells were read from the live document since the last commit.
+    read_live: usize,
+    /// The rows of views that were asked for lately.
+    pub views: KeptViews,
 }
 
 impl TableOf {
     /// The index of the document's present version.
     pub fn follow(&mut self, document: &Document) -> Result<Arc<TableIndex>, NotATable> {
         let followed = match self.index.take() {
+            Some(index) if index.heads() == document.heads() => index,
             Some(mut index) => {
                 // Copied only while a reading of an older version is in use.
                 Arc::make_mut(&mut index).follow(document.automerge())?;
@@ -109,9 +132,40 @@ impl TableOf {
         Ok(followed)
     }
 
+    /// A copy of the table as it is now, at the end of the log, shared by all who ask before the next commit.
+    pub fn reading(&mut self, document: &Document, position: u64) -> Result<Arc<TableReading>, NotATable> {
+        if let Some((at, reading)) = &self.reading
+            && *at == position
+        {
+            return Ok(reading.clone());
+        }
+        // The index is then the only one, unless somebody still works with the old reading.
+        self.forget_reading();
+        let index = self.follow(document)?;
+        let reading = Arc::new(TableReading::new(document.replica(), index));
+        self.reading = Some((position, reading.clone()));
+        Ok(reading)
+    }
+
+    /// A copy from which so many cells are better read than from the live document; none if they are few.
+    pub fn reading_for(
+        &mut self,
+        cells: usize,
+        document: &Document,
+        position: u64,
+    ) -> Result<Option<Arc<TableReading>>, NotATable> {
+        let is_at_hand = self.reading.as_ref().is_some_and(|(at, _)| *at == position);
+        if !is_at_hand && self.read_live + cells <= CELLS_UNDER_LOCK {
+            self.read_live += cells;
+            return Ok(None);
+        }
+        self.reading(document, position).map(Some)
+    }
+
     /// The document has changed: a reading of it is kept only by those who work with it.
     pub fn forget_reading(&mut self) {
         self.reading = None;
+        self.read_live = 0;
     }
 }
 
@@ -146,19 +200,7 @@ impl Room {
         let Live::Awake(document) = live else {
             return Err(NotAwake);
         };
-        let position = self.log().end();
-        if let Some((at, reading)) = &table.reading
-            && *at == position
-        {
-            return Ok(Ok(reading.clone()));
-        }
-        // The index is then the only one, unless somebody still works with the old reading.
-        table.forget_reading();
-        let reading = table
-            .follow(document)
-            .map(|index| Arc::new(TableReading::new(document.replica(), index)));
-        table.reading = reading.as_ref().ok().map(|reading| (position, reading.clone()));
-        Ok(reading)
+        Ok(table.reading(document, self.log().end()))
     }
 
     /// As [`edit_once`](Room::edit_once), of a table. The index is of the version that the edit is made on.

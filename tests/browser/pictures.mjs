@@ -3,12 +3,20 @@
 import { readFile } from "node:fs/promises"
 import path from "node:path"
 import { test } from "node:test"
+import { LiveWindow, tableOf } from "./live-stage.mjs"
+import { sideBySide } from "./side-by-side.mjs"
 import { NOTE, PRECIPITATION, stories } from "./story.mjs"
 
 const folder = path.join(import.meta.dirname, "../../docs/pictures")
 const FILE = path.join(import.meta.dirname, "../fixtures/timezones.csv")
 
-stories("pictures", ({ meet, server }) => {
+/** Colours go by the ids of people, as in `src/person.ts` of the page. */
+function idOfColor(color) {
+  const of = id => [...id].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 16777619), 2166136261) >>> 0
+  for (let n = 0; ; n++) if (of(`grace${n}`) % 10 === color) return `grace${n}`
+}
+
+stories("pictures", ({ browser, meet, server }) => {
   const options = colorScheme => ({ whole: true, colorScheme, viewport: { width: 1180, height: 680 }, deviceScaleFactor: 2 })
   const shoot = (page, name) => page.screenshot({ path: path.join(folder, `${name}.png`) })
 
@@ -24,6 +32,34 @@ stories("pictures", ({ meet, server }) => {
       await ada.until(() => [...document.querySelectorAll(".their-range")].some(box => !box.hidden), null, "the range")
       await ada.status("saved")
       await shoot(ada.page, `page-${colors}`)
+    })
+  }
+
+  for (const colors of ["light", "dark"]) {
+    test(`the two pages at one table, ${colors}`, async t => {
+      const half = { colorScheme: colors, viewport: { width: 800, height: 596 }, deviceScaleFactor: 2 }
+      const [ada, katherine] = await meet(t, ["Ada Lovelace", "Katherine Johnson"], { whole: true, ...half })
+      await ada.status("saved")
+      await ada.othersAre(1)
+      const taken = await ada.page.locator(".face").evaluateAll(faces => faces.map(face => Number(face.style.getPropertyValue("--person").match(/\d/)[0])))
+      t.diagnostic(`the colours of the two are ${taken}: 6 and 9 are dull, take the picture again`)
+      const userId = idOfColor([3, 4, 1, 0, 2].find(color => !taken.includes(color)))
+      const grace = await LiveWindow.open(t, browser(), server(), "Grace Hopper", { table: tableOf(ada), userId, ...half })
+      await ada.goTo(3, 2)
+      await katherine.goTo(9, PRECIPITATION)
+      await katherine.press("Shift+ArrowDown", "Shift+ArrowDown", "Shift+ArrowRight", "Shift+ArrowRight")
+      await grace.goTo(6, PRECIPITATION)
+      await grace.type("11.5")
+      await ada.until(() => document.querySelector(".their-cursor.typing .draft")?.textContent === "11.5", null, "Grace's draft")
+      await ada.until(() => [...document.querySelectorAll(".their-range")].some(box => !box.hidden), null, "the range")
+      await grace.until(() => document.querySelectorAll(".theirs").length === 9, null, "the range")
+      await grace.seesCursor("Ada Lovelace", "3:2")
+      await ada.status("saved")
+      const windows = [
+        { title: "automerge-repo at /sync", address: `${server().url}/`, page: ada.page },
+        { title: "plain JSON at /live", address: `${server().url}/live/`, page: grace.page },
+      ]
+      await sideBySide(browser(), windows, { dark: colors === "dark", path: path.join(folder, `both-${colors}.png`) })
     })
   }
 

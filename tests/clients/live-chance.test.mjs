@@ -17,7 +17,8 @@ const ROUNDS = Number(process.env.LIVE_CHANCE_ROUNDS ?? 6)
 const STEPS = 25
 
 /** A value for a column, perhaps none, perhaps one that is there already. */
-const value = (random, column) => (random() < 0.15 ? null : column === AMOUNT ? below(random, 12) : `item ${below(random, 20)}`)
+const value = (random, column) =>
+  random() < 0.15 ? null : column === AMOUNT ? below(random, 12) : `item ${below(random, 20)}`
 
 /** A few edits of a batch, on rows and columns that were there a moment ago. */
 function edits(random, { rows, columns }) {
@@ -26,11 +27,20 @@ function edits(random, { rows, columns }) {
     () => ({ op: "setCell", row: row(), column: AMOUNT, value: value(random, AMOUNT) }),
     () => ({ op: "setCell", row: row(), column: ITEM, value: value(random, ITEM) }),
     () => ({ op: "incrementCell", row: row(), column: COUNT, by: 1 }),
-    () => ({ op: "insertRows", rows: [{ cells: { [AMOUNT]: below(random, 12) } }], at: { index: below(random, rows.length) } }),
-    () => ({ op: "moveRows", rows: [row()], to: pick(random, ["start", "end", { index: below(random, rows.length - 1) }]) }),
+    () => ({
+      op: "insertRows",
+      rows: [{ cells: { [AMOUNT]: below(random, 12) } }],
+      at: { index: below(random, rows.length) },
+    }),
+    () => ({
+      op: "moveRows",
+      rows: [row()],
+      to: pick(random, ["start", "end", { index: below(random, rows.length - 1) }]),
+    }),
     () => ({ op: "deleteRows", rows: [row()] }),
   ]
-  if (random() < 0.05) return [{ op: "renameColumn", column: pick(random, columns).id, name: `name ${below(random, 100)}` }]
+  if (random() < 0.05)
+    return [{ op: "renameColumn", column: pick(random, columns).id, name: `name ${below(random, 100)}` }]
   if (random() < 0.03) return [{ op: "setTitle", title: `title ${below(random, 100)}` }]
   if (random() < 0.02) return [{ op: "setKind", column: AMOUNT, kind: pick(random, ["number", "text"]) }]
   return Array.from({ length: 1 + below(random, 4) }, () => pick(random, ways)())
@@ -65,7 +75,11 @@ test("everybody has what is there, whatever they missed", async t => {
   const seed = seedOf(t, "LIVE_CHANCE_SEED")
   const random = generator(seed)
   const table = await makeTable(server, 60)
-  const view = { name: "Small", filter: [{ column: AMOUNT, op: "less", value: 8 }], sort: [{ column: AMOUNT }, { column: ITEM, descending: true }] }
+  const view = {
+    name: "Small",
+    filter: [{ column: AMOUNT, op: "less", value: 8 }],
+    sort: [{ column: AMOUNT }, { column: ITEM, descending: true }],
+  }
   const { id: viewId } = await done(server, "POST", `tables/${table}/views`, view)
   const window = () => ({ window: { offset: below(random, 60), limit: 1 + below(random, 20) } })
   const scopes = [() => ({}), window, window, () => ({ viewId }), () => ({ viewId, ...window() }), () => ({})]
@@ -78,7 +92,8 @@ test("everybody has what is there, whatever they missed", async t => {
   for (let round = 0; round < ROUNDS; round++) {
     for (let step = 0; step < STEPS; step++) {
       const now = await readTable(server, table)
-      if (now.rows.length < 20) await done(server, "POST", `tables/${table}/rows`, { rows: Array.from({ length: 20 }, () => ({ cells: {} })) })
+      if (now.rows.length < 20)
+        await done(server, "POST", `tables/${table}/rows`, { rows: Array.from({ length: 20 }, () => ({ cells: {} })) })
       const door = random()
       if (door < 0.3) {
         const { id } = pick(random, now.rows)
@@ -98,7 +113,9 @@ test("everybody has what is there, whatever they missed", async t => {
     await document.heldBy()
     for (const watcher of watchers.filter(({ away }) => away)) await watcher.stir(() => 1)
     for (const { client, model, name } of watchers) {
-      await client.agrees(server, model).catch(error => assert.fail(`seed ${seed}, round ${round}, ${name}: ${error.message}`))
+      await client
+        .agrees(server, model)
+        .catch(error => assert.fail(`seed ${seed}, round ${round}, ${name}: ${error.message}`))
     }
   }
 })

@@ -1,5 +1,5 @@
-// Broken, forged and excessive input at the live door. Two well-behaved clients work on the same table all the while, and
-// after each story they show that they still can.
+// Broken, forged and excessive input at the live door. Two well-behaved clients work on the same table all the while,
+// and after each story they show that they still can.
 
 import assert from "node:assert/strict"
 import { after, afterEach, before, test } from "node:test"
@@ -28,10 +28,14 @@ afterEach(async () => {
   const round = ++rounds
   accepted(await anna.set(table, rowId(0), AMOUNT, round))
   accepted(await ben.set(table, rowId(1), AMOUNT, round))
-  await Promise.all([anna, ben].map((client, at) => client.until(`both edits of round ${round}`, () => {
-    const { rows } = at === 0 ? hers : his
-    return rows[0].cells[AMOUNT] === round && rows[1].cells[AMOUNT] === round
-  })))
+  await Promise.all(
+    [anna, ben].map((client, at) =>
+      client.until(`both edits of round ${round}`, () => {
+        const { rows } = at === 0 ? hers : his
+        return rows[0].cells[AMOUNT] === round && rows[1].cells[AMOUNT] === round
+      }),
+    ),
+  )
   anna.forgetUnread()
   ben.forgetUnread()
 })
@@ -43,8 +47,20 @@ after(() => {
 
 const eve = t => LiveClient.join(t, server, "eve")
 
-const set = newValue => ({ changeId: changeId(), tableId: table, type: "update", recordId: rowId(2), changes: [{ fieldId: AMOUNT, newValue }] })
+const set = newValue => ({
+  changeId: changeId(),
+  tableId: table,
+  type: "update",
+  recordId: rowId(2),
+  changes: [{ fieldId: AMOUNT, newValue }],
+})
 const V = "ab".repeat(32)
+
+/** Messages about the table, which is there only once the stories run. */
+const about = (type, fields) => () => ({ type, data: { tableId: table, ...fields } })
+const subscribe = fields => about("subscribe_to_table", fields)
+const endless = { recordId: "x".repeat(300), fieldId: ITEM }
+const spot = { recordId: "b.r", fieldId: ITEM }
 
 /** What is said, and the code, the field and a word of the message of the answer. */
 const WRONG = {
@@ -62,26 +78,29 @@ const WRONG = {
   "data that is a list": [{ type: "heartbeat", data: [] }, "bad-message", undefined, /object/],
   "data that is text": [{ type: "heartbeat", data: "x" }, "bad-message"],
   "a field twice": ['{"type":"heartbeat","type":"heartbeat"}', "bad-message", undefined, /type/],
-  "a misspelt field": [{ type: "subscribe_to_table", data: { tableId: "x", veiwId: "y" } }, "bad-message", "/veiwId", /veiwId/],
-  "no table": [{ type: "subscribe_to_table", data: {} }, "bad-message", undefined, /tableId/],
-  "a table that is a number": [{ type: "subscribe_to_table", data: { tableId: 5 } }, "bad-message", "/tableId"],
-  "a table that is none": [{ type: "subscribe_to_table", data: { tableId: "!!" } }, "bad-id"],
-  "a table that is not there": [{ type: "subscribe_to_table", data: { tableId: "4NMNnkMhL8jXrdJ9jamS58PAVdXu" } }, "not-found"],
-  "a base that is not there": [{ type: "subscribe_to_table", data: { tableId: "no/such" } }, "not-found"],
-  "a view that is none": [() => ({ type: "subscribe_to_table", data: { tableId: table, viewId: "!" } }), "bad-message", "/viewId"],
-  "a view that is not there": [() => ({ type: "subscribe_to_table", data: { tableId: table, viewId: "none" } }), "not-found", "/viewId"],
-  "a window of nothing": [() => ({ type: "subscribe_to_table", data: { tableId: table, window: { offset: 0, limit: 0 } } }), "bad-message", "/window/limit"],
-  "a window of everything": [() => ({ type: "subscribe_to_table", data: { tableId: table, window: { offset: 0, limit: 1e6 } } }), "bad-message", "/window/limit"],
-  "a window below nothing": [() => ({ type: "subscribe_to_table", data: { tableId: table, window: { offset: -1, limit: 5 } } }), "bad-message", "/window/offset"],
-  "half a window": [() => ({ type: "subscribe_to_table", data: { tableId: table, window: { offset: 1 } } }), "bad-message", "/window", /limit/],
-  "a cursor without a column": [() => ({ type: "cursor_position", data: { tableId: table, cursor: { recordId: "b.r" } } }), "bad-message", "/cursor", /fieldId/],
-  "a cursor on an endless id": [() => ({ type: "cursor_position", data: { tableId: table, cursor: { recordId: "x".repeat(300), fieldId: ITEM } } }), "bad-message", "/cursor/recordId"],
-  "a selection without an end": [() => ({ type: "selection", data: { tableId: table, selection: { from: { recordId: "b.r", fieldId: ITEM } } } }), "bad-message", "/selection", /to/],
-  "typing that is a number": [() => ({ type: "typing", data: { tableId: table, cell: { recordId: "b.r", fieldId: ITEM, text: 5 } } }), "bad-message", "/cell/text"],
-  "no changes": [() => ({ type: "sync_offline_changes", data: {} }), "bad-message", undefined, /changes/],
-  "changes that are text": [() => ({ type: "sync_offline_changes", data: { changes: "all" } }), "bad-message", "/changes"],
-  "an offline change without an id": [() => ({ type: "sync_offline_changes", data: { changes: [{ type: "update" }] } }), "bad-message", "/changes/0", /changeId/],
-  "an edit without an id": [() => ({ type: "record_change", data: { ...set(5), changeId: undefined } }), "bad-message", undefined, /changeId/],
+  "a misspelt field": [subscribe({ veiwId: "y" }), "bad-message", "/veiwId", /veiwId/],
+  "no table": [subscribe({ tableId: undefined }), "bad-message", undefined, /tableId/],
+  "a table that is a number": [subscribe({ tableId: 5 }), "bad-message", "/tableId"],
+  "a table that is none": [subscribe({ tableId: "!!" }), "bad-id"],
+  "a table that is not there": [subscribe({ tableId: "4NMNnkMhL8jXrdJ9jamS58PAVdXu" }), "not-found"],
+  "a base that is not there": [subscribe({ tableId: "no/such" }), "not-found"],
+  "a view that is none": [subscribe({ viewId: "!" }), "bad-message", "/viewId"],
+  "a view that is not there": [subscribe({ viewId: "none" }), "not-found", "/viewId"],
+  "a window of nothing": [subscribe({ window: { offset: 0, limit: 0 } }), "bad-message", "/window/limit"],
+  "a window of everything": [subscribe({ window: { offset: 0, limit: 1e6 } }), "bad-message", "/window/limit"],
+  "a window below nothing": [subscribe({ window: { offset: -1, limit: 5 } }), "bad-message", "/window/offset"],
+  "half a window": [subscribe({ window: { offset: 1 } }), "bad-message", "/window", /limit/],
+  "half a cursor": [about("cursor_position", { cursor: { recordId: "b.r" } }), "bad-message", "/cursor", /fieldId/],
+  "a cursor on an endless id": [about("cursor_position", { cursor: endless }), "bad-message", "/cursor/recordId"],
+  "a selection without an end": [about("selection", { selection: { from: spot } }), "bad-message", "/selection", /to/],
+  "typing that is a number": [about("typing", { cell: { ...spot, text: 5 } }), "bad-message", "/cell/text"],
+  "no changes": [{ type: "sync_offline_changes", data: {} }, "bad-message", undefined, /changes/],
+  "changes that are text": [{ type: "sync_offline_changes", data: { changes: "all" } }, "bad-message", "/changes"],
+  "an offline change without an id": [
+    { type: "sync_offline_changes", data: { changes: [{ type: "update" }] } },
+    ...["bad-message", "/changes/0", /changeId/],
+  ],
+  "an edit without an id": [about("record_change", { type: "update" }), "bad-message", undefined, /changeId/],
 }
 
 for (const [what, [said, code, field, message]] of Object.entries(WRONG)) {
@@ -111,7 +130,10 @@ const UNREADABLE = {
   "an id that is empty": [{ changeId: "" }, "bad-key", "/changeId"],
   "an id with a blank": [{ changeId: `${Date.now()}-a b` }, "bad-key", "/changeId"],
   "an endless id": [{ changeId: `${Date.now()}-${"x".repeat(200)}` }, "bad-key", "/changeId"],
-  "more cells than a change has": [{ changes: Array.from({ length: 501 }, () => ({ fieldId: AMOUNT, newValue: 1 })) }, "too-large"],
+  "more cells than a change has": [
+    { changes: Array.from({ length: 501 }, () => ({ fieldId: AMOUNT, newValue: 1 })) },
+    "too-large",
+  ],
   "a value that is a map": [{ changes: [{ fieldId: AMOUNT, newValue: { a: 1 } }] }, "refused", "/changes/0/newValue"],
   "a text beyond its bound": [{ changes: [{ fieldId: ITEM, newValue: "\0" }] }, "refused", "/changes/0/newValue"],
 }
@@ -198,15 +220,23 @@ for (const [what, [offend, codes]] of Object.entries(CLOSES)) {
 test("a frame below the bound is read, whatever is in it", async t => {
   const client = await eve(t)
   const most = 1 << 20
-  const texts = ["[".repeat(most), '{"a":'.repeat(most / 5), "[1,".repeat(most / 3), `"${"\\u0000".repeat(most / 6 - 1)}"`, " ".repeat(most), "9".repeat(most)]
+  const texts = [
+    "[".repeat(most),
+    '{"a":'.repeat(most / 5),
+    "[1,".repeat(most / 3),
+    `"${"\\u0000".repeat(most / 6 - 1)}"`,
+    " ".repeat(most),
+    "9".repeat(most),
+  ]
   for (const text of texts) {
     client.sendText(text)
     const { data } = await client.next("an error", "error")
     assert.ok(["bad-message", "too-large"].includes(data.code), data.code)
     assert.ok(data.message.length < 2_000)
   }
-  const deep = `{"type":"record_change","data":{"changeId":"${changeId()}","tableId":"${table}","type":"update","recordId":"${rowId(2)}",` +
-    `"changes":[{"fieldId":"${AMOUNT}","newValue":${"[".repeat(100)}${"]".repeat(100)}}]}}`
+  const deep =
+    `{"type":"record_change","data":{"changeId":"${changeId()}","tableId":"${table}","type":"update",` +
+    `"recordId":"${rowId(2)}","changes":[{"fieldId":"${AMOUNT}","newValue":${"[".repeat(100)}${"]".repeat(100)}}]}}`
   client.sendText(deep)
   const { data } = await client.next("that it is no number", "change_rejected")
   assert.equal(data.code, "refused", data.message)
@@ -234,18 +264,21 @@ test("a flood of subscriptions ends at the bound of a connection", ownServer, as
   await client.follow(tables[2], { window: { offset: 0, limit: 1 } })
   client.say("unsubscribe_from_table", { tableId: tables[0] })
   await client.follow(tables[3])
-  for (let time = 0; time < 300; time++) client.say("subscribe_to_table", { tableId: tables[time % 3 + 1], window: { offset: time, limit: 1 } })
+  for (let time = 0; time < 300; time++)
+    client.say("subscribe_to_table", { tableId: tables[(time % 3) + 1], window: { offset: time, limit: 1 } })
   await client.stillServed()
   assert.equal(client.unread(({ type }) => type === "table_snapshot").length, 300)
 })
 
 test("a flood of edits over several connections is all done", async t => {
   const clients = await Promise.all([1, 2, 3].map(number => LiveClient.join(t, server, `flood-${number}`)))
-  const sent = clients.map(client => Array.from({ length: 200 }, (_, number) => {
-    const data = set(number)
-    client.say("record_change", data)
-    return data.changeId
-  }))
+  const sent = clients.map(client =>
+    Array.from({ length: 200 }, (_, number) => {
+      const data = set(number)
+      client.say("record_change", data)
+      return data.changeId
+    }),
+  )
   accepted(await anna.set(table, rowId(4), AMOUNT, -4))
   for (const [at, client] of clients.entries()) {
     for (const id of sent[at]) accepted(await client.answerTo(id))
@@ -258,7 +291,8 @@ test("who does not read is told less, and holds up nobody", async t => {
   const model = await client.follow(table)
   client.socket._socket.pause()
   const text = "x".repeat(50_000)
-  for (let number = 0; number < 100; number++) accepted(await anna.set(table, rowId(5 + (number % 10)), ITEM, `${text}${number}`))
+  for (let number = 0; number < 100; number++)
+    accepted(await anna.set(table, rowId(5 + (number % 10)), ITEM, `${text}${number}`))
   await ben.until("the last of them", () => his.rows[14].cells[ITEM].endsWith("99"))
   client.socket._socket.resume()
   await client.agrees(server, model)
@@ -284,8 +318,9 @@ test("mutants of valid messages", async t => {
     // Often enough that a story that fails is near its cause.
     if (round % 100 === 99) {
       client.forgetUnread()
-      const served = client.stillServed().then(() => true, () => client.socket.readyState !== 1)
-      assert.ok(await served, `seed ${seed}, round ${round}: no answer`)
+      await client.stillServed().catch(error => {
+        if (client.socket.readyState === 1) assert.fail(`seed ${seed}, round ${round}: ${error.message}`)
+      })
     }
   }
   assert.equal((await ask(server, "GET", `tables/${victim}`)).status, 200, `seed ${seed}`)

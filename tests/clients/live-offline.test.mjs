@@ -13,8 +13,14 @@ after(() => server.close())
 const conflicts = table => done(server, "GET", `tables/${table}/conflicts`)
 const cells = async (table, row = rowId(0)) => (await readTable(server, table)).rows.find(({ id }) => id === row).cells
 
-const update = (tableId, recordId, fieldId, newValue, base) =>
-  ({ changeId: changeId(), tableId, type: "update", recordId, changes: [{ fieldId, newValue }], ...(base && { base }) })
+const update = (tableId, recordId, fieldId, newValue, base) => ({
+  changeId: changeId(),
+  tableId,
+  type: "update",
+  recordId,
+  changes: [{ fieldId, newValue }],
+  ...(base && { base }),
+})
 
 test("without a base the last writer wins, with one nobody is overwritten unseen", async t => {
   const table = await makeTable(server)
@@ -62,7 +68,12 @@ test("an old value stands for the newest version that had it; where none is know
   const refused = rejected(await anna.edit(table, "update", set(40, 12345)))
   assert.deepEqual([refused.code, refused.field], ["version-changed", "/changes/0/oldValue"])
   assert.match(refused.message, /20|30/)
-  const empty = accepted(await anna.edit(table, "update", { recordId: rowId(1), changes: [{ fieldId: NOTES, oldValue: null, newValue: "first" }] }))
+  const empty = accepted(
+    await anna.edit(table, "update", {
+      recordId: rowId(1),
+      changes: [{ fieldId: NOTES, oldValue: null, newValue: "first" }],
+    }),
+  )
   assert.equal("merged" in empty, false)
 })
 
@@ -90,7 +101,14 @@ test("changes made offline are applied, merged or rejected one by one, and confl
   const list = [
     update(table, rowId(0), AMOUNT, 222, base),
     update(table, rowId(3), AMOUNT, 333, base),
-    { changeId: changeId(), tableId: table, type: "create", recordId: mine, changes: [{ fieldId: ITEM, newValue: "offline" }], base },
+    {
+      changeId: changeId(),
+      tableId: table,
+      type: "create",
+      recordId: mine,
+      changes: [{ fieldId: ITEM, newValue: "offline" }],
+      base,
+    },
     update(table, mine, AMOUNT, 7, base),
     update(table, rowId(1), ITEM, "written into a deleted row", base),
     update(table, rowId(4), AMOUNT, "lots", base),
@@ -101,9 +119,15 @@ test("changes made offline are applied, merged or rejected one by one, and confl
   await back.recover(hers)
   const outcome = await back.offline(list)
   const [clash, plain, create, later, intoDeleted, wrong, none, removal] = list.map(change => change.changeId)
-  assert.deepEqual(outcome.rejected.map(({ changeId }) => changeId), [wrong, none])
+  assert.deepEqual(
+    outcome.rejected.map(({ changeId }) => changeId),
+    [wrong, none],
+  )
   const fields = outcome.rejected.map(({ code, field }) => [code, field])
-  assert.deepEqual(fields, [["refused", "/changes/5/changes/0/newValue"], ["refused", "/changes/6/recordId"]])
+  assert.deepEqual(fields, [
+    ["refused", "/changes/5/changes/0/newValue"],
+    ["refused", "/changes/6/recordId"],
+  ])
   assert.ok(outcome.merged.includes(clash) && outcome.merged.includes(intoDeleted), JSON.stringify(outcome))
   const kept = [...outcome.applied, ...outcome.merged].sort()
   assert.deepEqual(kept, [clash, plain, create, later, intoDeleted, removal].sort())
@@ -118,7 +142,10 @@ test("changes made offline are applied, merged or rejected one by one, and confl
   const listed = await conflicts(table)
   assert.equal(listed.cells.length, 1)
   assert.ok(JSON.stringify(listed.cells).includes(rowId(0)))
-  assert.deepEqual(listed.rows.map(({ row }) => row), [rowId(1)])
+  assert.deepEqual(
+    listed.rows.map(({ row }) => row),
+    [rowId(1)],
+  )
 
   // Sent again, it is what it was.
   const repeated = await back.offline(list)
@@ -131,7 +158,10 @@ test("of several offline changes of one cell the last one stands, also in two se
   const { anna, hers } = await twoFollow(t, server, table)
   const base = hers.version
   await setCell(server, table, rowId(1), AMOUNT, 50)
-  const list = [1, 2, 3].flatMap(value => [update(table, rowId(0), AMOUNT, value, base), update(table, rowId(1), AMOUNT, value, base)])
+  const list = [1, 2, 3].flatMap(value => [
+    update(table, rowId(0), AMOUNT, value, base),
+    update(table, rowId(1), AMOUNT, value, base),
+  ])
   const first = await anna.offline(list.slice(0, 4))
   assert.deepEqual(first.rejected, [])
   // As if the answer had been lost: all of it again, and more.

@@ -10,11 +10,15 @@ let server
 before(async () => (server = await startServer()))
 after(() => server.close())
 
-const increment = () => ({ changeId: changeId(), changes: [{ op: "incrementCell", row: rowId(0), column: COUNT, by: 1 }] })
+const increment = () => ({
+  changeId: changeId(),
+  changes: [{ op: "incrementCell", row: rowId(0), column: COUNT, by: 1 }],
+})
 const creation = () => ({ changeId: changeId(), type: "create", changes: [{ fieldId: ITEM, newValue: "once" }] })
 
 const count = async (at, table) => (await readTable(at, table)).rows[0].cells[COUNT] ?? 0
-const created = async (at, table) => (await readTable(at, table)).rows.filter(row => row.cells[ITEM] === "once").map(row => row.id)
+const created = async (at, table) =>
+  (await readTable(at, table)).rows.filter(row => row.cells[ITEM] === "once").map(row => row.id)
 
 /** The answers to a change that was sent several times: the first is as it was done, the others say that it had been. */
 function areOne(answers) {
@@ -27,7 +31,10 @@ function areOne(answers) {
 test("three times over one connection, without waiting", async t => {
   const table = await makeTable(server)
   const anna = await LiveClient.join(t, server, "anna")
-  for (const [type, data] of [["batch_changes", increment()], ["record_change", creation()]]) {
+  for (const [type, data] of [
+    ["batch_changes", increment()],
+    ["record_change", creation()],
+  ]) {
     const message = { tableId: table, ...data }
     for (let time = 0; time < 3; time++) anna.say(type, message)
     const answers = []
@@ -94,9 +101,18 @@ test("in an offline message and before it", async t => {
   const row = { tableId: table, ...creation() }
   accepted(await anna.change("record_change", row))
   const other = { tableId: table, ...creation() }
-  for (const list of [[row, other], [other, row, other]]) {
-    const { applied, merged, rejected: none } = await anna.offline(list)
+  for (const list of [
+    [other, row],
+    [row, other],
+    [other, row, other],
+  ]) {
+    const { applied, merged, rejected: none, versions } = await anna.offline(list)
     assert.deepEqual([new Set(applied), merged, none], [new Set([row.changeId, other.changeId]), [], []])
+    assert.deepEqual(
+      versions,
+      { [table]: (await readTable(server, table)).version },
+      "not that of the one done long ago",
+    )
   }
   assert.equal((await created(server, table)).length, 2)
 })
@@ -109,7 +125,11 @@ test("another change under the same id is refused, and so are ids without a time
   const other = { ...first, changes: [{ ...first.changes[0], by: 2 }] }
   assert.equal(rejected(await anna.change("batch_changes", other)).code, "key-reused")
 
-  const codes = { "no-time": "bad-key", [`${Date.now() + 3_600_000}-a`]: "bad-key", [`${Date.now() - 31 * 86_400_000}-a`]: "key-expired" }
+  const codes = {
+    "no-time": "bad-key",
+    [`${Date.now() + 3_600_000}-a`]: "bad-key",
+    [`${Date.now() - 31 * 86_400_000}-a`]: "key-expired",
+  }
   for (const [id, code] of Object.entries(codes)) {
     const answer = rejected(await anna.set(table, rowId(0), AMOUNT, 5, { changeId: id }))
     assert.equal(answer.code, code, answer.message)
@@ -125,7 +145,13 @@ test("one key is one key at both doors", async t => {
   assert.equal(rejected(await anna.change("batch_changes", { tableId: table, ...step })).code, "key-reused")
   const row = { tableId: table, ...creation() }
   accepted(await anna.change("record_change", row))
-  const { status, body } = await ask(server, "POST", `tables/${table}/batch`, { edits: step.changes }, { "idempotency-key": row.changeId })
+  const { status, body } = await ask(
+    server,
+    "POST",
+    `tables/${table}/batch`,
+    { edits: step.changes },
+    { "idempotency-key": row.changeId },
+  )
   assert.deepEqual([status, body.code], [422, "key-reused"])
   assert.equal(await count(server, table), 1)
 })

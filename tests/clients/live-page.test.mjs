@@ -20,7 +20,9 @@ after(() => server.close())
 const blocks = language => [...page.matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"))].map(match => match[1])
 
 /** The messages of the page, with whole versions in the place of short ones. */
-const examples = blocks("json").map(text => JSON.parse(text.replaceAll(/"([0-9a-f]{4})…"/g, (_, start) => `"${start.padEnd(64, "0")}"`)))
+const examples = blocks("json").map(text =>
+  JSON.parse(text.replaceAll(/"([0-9a-f]{4})…"/g, (_, start) => `"${start.padEnd(64, "0")}"`)),
+)
 
 test("every example is a message, and every message has an example", () => {
   for (const example of examples) {
@@ -34,7 +36,11 @@ test("every example is a message, and every message has an example", () => {
 })
 
 test("the codes of the page are those of the schema", () => {
-  const rows = page.split("## Errors")[1].split("## Close codes")[0].split("\n").filter(line => line.startsWith("| `"))
+  const rows = page
+    .split("## Errors")[1]
+    .split("## Close codes")[0]
+    .split("\n")
+    .filter(line => line.startsWith("| `"))
   const codes = rows.flatMap(line => [...line.split("|")[1].matchAll(/`([a-z-]+)`/g)].map(match => match[1]))
   assert.deepEqual(codes.sort(), [...schema.$defs.Code.enum].sort())
 })
@@ -55,7 +61,19 @@ function bare(value, root) {
 
 test("edits and what they are made of are those of REST", async () => {
   const { components } = await done(server, "GET", "openapi.json")
-  const parts = ["Edit", "NewRow", "NewColumn", "NewChoice", "KindName", "NewView", "ViewParts", "Filter", "Operator", "SortKey", "Aggregate"]
+  const parts = [
+    "Edit",
+    "NewRow",
+    "NewColumn",
+    "NewChoice",
+    "KindName",
+    "NewView",
+    "ViewParts",
+    "Filter",
+    "Operator",
+    "SortKey",
+    "Aggregate",
+  ]
   for (const part of parts) assert.deepEqual(bare(schema.$defs[part]), bare(components.schemas[part]), part)
   for (const part of ["Column", "Row"]) {
     const { deleted, ...told } = components.schemas[part].properties
@@ -77,7 +95,13 @@ test("the client of the page follows a table, edits it, and comes back after a r
     news.emit("shown")
   })
   t.after(() => client.leave())
-  const cells = rows => rows?.map(({ id, cells }) => [id, Object.entries(cells).filter(([, value]) => value !== null).sort()])
+  const cells = rows =>
+    rows?.map(({ id, cells }) => [
+      id,
+      Object.entries(cells)
+        .filter(([, value]) => value !== null)
+        .sort(),
+    ])
   const agrees = async what => {
     const { rows, title, version } = await readTable(own, table)
     const same = () => shown?.version === version && JSON.stringify(cells(shown.rows)) === JSON.stringify(cells(rows))

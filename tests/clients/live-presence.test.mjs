@@ -41,7 +41,11 @@ test("cursor, selection and typing are seen by the others, and are gone with nul
   const { anna, ben, his } = await two(t, table)
   const shown = {
     cursor: { message: "cursor_position", field: "cursor", value: { ...spot(1), x: 0.25, y: 7 } },
-    selection: { message: "selection", field: "selection", value: { from: spot(0), to: { ...spot(2), fieldId: AMOUNT } } },
+    selection: {
+      message: "selection",
+      field: "selection",
+      value: { from: spot(0), to: { ...spot(2), fieldId: AMOUNT } },
+    },
     typing: { message: "typing", field: "cell", value: { ...spot(1), text: "dra" } },
   }
   for (const [channel, { message, field, value }] of Object.entries(shown)) {
@@ -52,7 +56,10 @@ test("cursor, selection and typing are seen by the others, and are gone with nul
   const newcomer = await LiveClient.join(t, server, "newcomer")
   const model = await newcomer.follow(table)
   const { cursor, selection, typing } = model.user("anna")
-  assert.deepEqual([cursor, selection, typing], Object.values(shown).map(({ value }) => value))
+  assert.deepEqual(
+    [cursor, selection, typing],
+    Object.values(shown).map(({ value }) => value),
+  )
   for (const [channel, { message, field }] of Object.entries(shown)) {
     anna.say(message, { tableId: table, [field]: null })
     await ben.until(`no ${channel}`, () => !his.user("anna")[channel])
@@ -62,7 +69,8 @@ test("cursor, selection and typing are seen by the others, and are gone with nul
 test("many moves are few messages, and the last one is where it ends", async t => {
   const table = await makeTable(server)
   const { anna, ben, his } = await two(t, table)
-  for (let move = 0; move <= 500; move++) anna.say("cursor_position", { tableId: table, cursor: { ...spot(1), x: move } })
+  for (let move = 0; move <= 500; move++)
+    anna.say("cursor_position", { tableId: table, cursor: { ...spot(1), x: move } })
   await ben.until("the last move", () => his.user("anna")?.cursor?.x === 500)
   const messages = ben.unread(({ type }) => type === "cursor_position")
   assert.ok(messages.length < 100, `${messages.length} messages for 501 moves`)
@@ -88,7 +96,10 @@ test("who comes is announced, who leaves is gone at once, and a device is not a 
   await anna.until("the other device too", () => !hers.user("cleo"))
   await second.stillServed()
   assert.ok(hers.user("ben"))
-  assert.deepEqual(ben.unread(({ type }) => type === "user_reconnected"), [])
+  assert.deepEqual(
+    ben.unread(({ type }) => type === "user_reconnected"),
+    [],
+  )
 })
 
 test("a lost connection hides the cursor at once; back in time it is a return, and nobody left", async t => {
@@ -104,7 +115,10 @@ test("a lost connection hides the cursor at once; back in time it is a return, a
   assert.deepEqual([data.user.userId, data.user.deviceId], ["anna", "anna-device"])
   back.say("cursor_position", { tableId: table, cursor: spot(2) })
   await ben.until("her cursor", () => his.user("anna").cursor?.recordId === rowId(2))
-  assert.deepEqual(ben.unread(({ type }) => type === "user_left"), [])
+  assert.deepEqual(
+    ben.unread(({ type }) => type === "user_left"),
+    [],
+  )
 })
 
 test("a lost connection that does not come back is a leaving, after a while", ownServer, async t => {
@@ -202,7 +216,9 @@ test("a user at the live door is a person at the sync door, told goodbye at once
 test("a program over HTTP is a user too", async t => {
   const table = await makeTable(server)
   const { ben, his } = await two(t, table)
-  await done(server, "PUT", `rooms/${table}/presence/totals`, { user: { userId: "bot-7", name: "Totals", color: "#0a7" } })
+  await done(server, "PUT", `rooms/${table}/presence/totals`, {
+    user: { userId: "bot-7", name: "Totals", color: "#0a7" },
+  })
   await ben.until("the program", () => his.user("bot-7"))
   const { door, deviceId, userName } = his.user("bot-7")
   assert.deepEqual([door, deviceId, userName], ["rest", "agent:totals", "Totals"])
@@ -232,13 +248,20 @@ test("who does not follow a table shows nothing there", async t => {
   const table = await makeTable(server)
   const { ben } = await two(t, table)
   const eve = await LiveClient.join(t, server, "eve")
-  for (const [type, field] of [["cursor_position", "cursor"], ["selection", "selection"], ["typing", "cell"]]) {
+  for (const [type, field] of [
+    ["cursor_position", "cursor"],
+    ["selection", "selection"],
+    ["typing", "cell"],
+  ]) {
     eve.say(type, { tableId: table, [field]: null })
     const { data } = await eve.next("that she does not follow it", "error")
     assert.deepEqual([data.code, data.about], ["not-subscribed", type])
   }
   await ben.stillServed()
-  assert.deepEqual(ben.unread(({ data }) => JSON.stringify(data ?? {}).includes("eve")), [])
+  assert.deepEqual(
+    ben.unread(({ data }) => JSON.stringify(data ?? {}).includes("eve")),
+    [],
+  )
 })
 
 test("a newer connection of the same user and device takes over, and one of another device does not", async t => {

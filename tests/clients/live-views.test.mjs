@@ -15,7 +15,10 @@ const two = (t, table, more) => twoFollow(t, server, table, more)
 test("a window moves with the rows, and scrolling takes its place", async t => {
   const table = await makeTable(server, 40)
   const { anna, ben, hers, his } = await two(t, table, { window: { offset: 10, limit: 5 } })
-  assert.deepEqual(his.rows.map(row => row.id), [10, 11, 12, 13, 14].map(rowId))
+  assert.deepEqual(
+    his.rows.map(row => row.id),
+    [10, 11, 12, 13, 14].map(rowId),
+  )
   assert.equal(his.rowCount, 40)
   const agree = () => Promise.all([anna.agrees(server, hers), ben.agrees(server, his)])
 
@@ -23,14 +26,21 @@ test("a window moves with the rows, and scrolling takes its place", async t => {
   await ben.until("the row above the window pushes one in", () => his.rows[0].id === rowId(9))
   assert.equal(his.rowCount, 41)
   accepted(await anna.edit(table, "delete", { recordId: rowId(11) }))
-  accepted(await anna.batch(table, [{ op: "moveRows", rows: [rowId(30)], to: { before: rowId(12) } }, { op: "moveRows", rows: [rowId(9)], to: "end" }]))
+  accepted(
+    await anna.batch(table, [
+      { op: "moveRows", rows: [rowId(30)], to: { before: rowId(12) } },
+      { op: "moveRows", rows: [rowId(9)], to: "end" },
+    ]),
+  )
   await agree()
 
   // Below the window nothing concerns it but the number of rows.
   anna.forgetUnread()
   accepted(await ben.set(table, rowId(38), AMOUNT, 1))
   accepted(await ben.edit(table, "delete", { recordId: rowId(38) }))
-  const { data } = await anna.next("that there are fewer rows", ({ type }) => ["record_change", "batch_changes"].includes(type))
+  const { data } = await anna.next("that there are fewer rows", ({ type }) =>
+    ["record_change", "batch_changes"].includes(type),
+  )
   assert.deepEqual([data.changes, data.rowCount], [[], 39])
 
   const scrolled = await ben.follow(table, { window: { offset: 37, limit: 5 } })
@@ -39,8 +49,13 @@ test("a window moves with the rows, and scrolling takes its place", async t => {
   accepted(await anna.edit(table, "create", {}))
   await agree()
   assert.equal(his.rows.length, 3)
-  await ben.stillServed()
-  assert.deepEqual(ben.unread(({ type }) => type === "user_left" || type === "user_joined"), [])
+  await Promise.all([anna.stillServed(), ben.stillServed()])
+  for (const client of [anna, ben])
+    assert.deepEqual(
+      client.unread(({ type }) => type === "user_left"),
+      [],
+      "who scrolls stays",
+    )
   const beyond = await anna.follow(table, { window: { offset: 1_000, limit: 5 } })
   assert.deepEqual([beyond.rows, beyond.rowCount], [[], 40])
 })
@@ -48,11 +63,20 @@ test("a window moves with the rows, and scrolling takes its place", async t => {
 test("an edit makes rows enter and leave a view, in its order and with its columns", async t => {
   const table = await makeTable(server, 10)
   const { id: viewId } = await done(server, "POST", `tables/${table}/views`, {
-    name: "Large", filter: [{ column: AMOUNT, op: "greater", value: 5 }], sort: [{ column: AMOUNT, descending: true }], columns: [AMOUNT, ITEM],
+    name: "Large",
+    filter: [{ column: AMOUNT, op: "greater", value: 5 }],
+    sort: [{ column: AMOUNT, descending: true }],
+    columns: [AMOUNT, ITEM],
   })
   const { anna, ben, hers, his } = await two(t, table, { viewId })
-  assert.deepEqual(his.columns.map(column => column.id), [AMOUNT, ITEM])
-  assert.deepEqual(his.rows.map(row => row.id), [9, 8, 7, 6].map(rowId))
+  assert.deepEqual(
+    his.columns.map(column => column.id),
+    [AMOUNT, ITEM],
+  )
+  assert.deepEqual(
+    his.rows.map(row => row.id),
+    [9, 8, 7, 6].map(rowId),
+  )
   await ben.agrees(server, his)
 
   const hears = async what => (await ben.next(what, "record_change")).data
@@ -81,7 +105,10 @@ test("a view that changes is shown anew, and one that is deleted is said to be g
   const { ben, his } = await two(t, table, { viewId })
   await done(server, "PATCH", `tables/${table}/views/${viewId}`, { filter: [{ column: AMOUNT, op: "less", value: 3 }] })
   await ben.next("the view anew", "table_snapshot")
-  assert.deepEqual(his.rows.map(row => row.id), [0, 1, 2].map(rowId))
+  assert.deepEqual(
+    his.rows.map(row => row.id),
+    [0, 1, 2].map(rowId),
+  )
   await setCell(server, table, rowId(7), AMOUNT, 0)
   await ben.agrees(server, his)
 
@@ -106,7 +133,12 @@ test("columns are added, renamed, moved, deleted; another kind shows the table a
   assert.deepEqual(await told(), ["Due", ...names])
   accepted(await anna.batch(table, [{ op: "renameColumn", column: "Due", name: "When" }]))
   assert.deepEqual(await told(), ["When", ...names])
-  accepted(await anna.batch(table, [{ op: "moveColumn", column: "When", to: "end" }, { op: "resizeColumn", column: "When", width: 80 }]))
+  accepted(
+    await anna.batch(table, [
+      { op: "moveColumn", column: "When", to: "end" },
+      { op: "resizeColumn", column: "When", width: 80 },
+    ]),
+  )
   assert.deepEqual(await told(), [...names, "When"])
   accepted(await anna.batch(table, [{ op: "deleteColumn", column: ITEM }]))
   assert.deepEqual(await told(), [...names.slice(1), "When"])

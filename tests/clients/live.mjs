@@ -53,14 +53,21 @@ export class LiveClient extends EventEmitter {
   /** A socket of a user of this name, on a device of this name. */
   static async join(t, server, userId, options = {}) {
     const client = await LiveClient.open(t, server, { ...options, userId })
-    client.say("authenticate", { user: { userId, userName: options.userName ?? userId }, deviceId: options.deviceId ?? `${userId}-device` })
+    client.say("authenticate", {
+      user: { userId, userName: options.userName ?? userId },
+      deviceId: options.deviceId ?? `${userId}-device`,
+    })
     client.who = (await client.next("the welcome", "authenticated")).data
     return client
   }
 
   say(type, data) {
     const message = data === undefined ? { type } : { type, data }
-    assert.equal(wrongWith("FromClient", message), undefined, `${this.name} says ${JSON.stringify(message).slice(0, 300)}`)
+    assert.equal(
+      wrongWith("FromClient", message),
+      undefined,
+      `${this.name} says ${JSON.stringify(message).slice(0, 300)}`,
+    )
     this.sayAnything(message)
   }
 
@@ -123,7 +130,8 @@ export class LiveClient extends EventEmitter {
   async follow(tableId, more = {}) {
     this.say("subscribe_to_table", { tableId, ...more })
     // What was followed before may be shown anew just then.
-    const asked = ({ type, data }) => type === "table_snapshot" && data.viewId === more.viewId && isDeepStrictEqual(data.window, more.window)
+    const asked = ({ type, data }) =>
+      type === "table_snapshot" && data.viewId === more.viewId && isDeepStrictEqual(data.window, more.window)
     const { data } = await this.next("the snapshot", asked)
     return this.models.get(data.tableId)
   }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict"
 import { after, before, test } from "node:test"
 import { Client, v2 } from "./client.mjs"
-import { accepted, LiveClient, rejected, twoFollow } from "./live.mjs"
+import { accepted, changeId, LiveClient, rejected, twoFollow } from "./live.mjs"
 import { startServer } from "./server.mjs"
 import { AMOUNT, ask, batch, COUNT, done, DONE, ITEM, makeTable, newRow, readTable, rowId, setCell } from "./tables.mjs"
 
@@ -33,7 +33,10 @@ test("every kind of edit reaches everybody, its author too, with the name of who
   const told = async (answer, recordId) => {
     const { changeId } = accepted(answer)
     for (const client of [anna, ben]) {
-      const { data } = await client.next("the change", ({ type, data }) => type === "record_change" && data.changeId === changeId)
+      const { data } = await client.next(
+        "the change",
+        ({ type, data }) => type === "record_change" && data.changeId === changeId,
+      )
       assert.deepEqual([data.recordId, data.userId, data.deviceId], [recordId, "anna", "anna-device"])
     }
   }
@@ -100,24 +103,45 @@ test("what an edit does not change is not told, and applying a message twice doe
 test("a batch is one change, with ids for what it makes, and all or nothing", async t => {
   const table = await makeTable(server, 3)
   const { anna, ben, hers, his } = await two(t, table)
-  const made = accepted(await anna.batch(table, [
-    { type: "create", changes: [{ fieldId: "Item", newValue: "first" }], at: "start" },
-    { op: "addColumn", column: { name: "Due", kind: "date" } },
-    { op: "incrementCell", row: rowId(1), column: "Count", by: 2 },
-    { type: "update", recordId: rowId(2), changes: [{ fieldId: ITEM, newValue: "x" }, { fieldId: "Due", newValue: "2026-01-31" }] },
-    { type: "delete", recordId: rowId(0) },
-  ]))
-  assert.deepEqual(made.outcomes.map(outcome => Object.keys(outcome)), [["rows"], ["column"], [], [], []])
+  const made = accepted(
+    await anna.batch(table, [
+      { type: "create", changes: [{ fieldId: "Item", newValue: "first" }], at: "start" },
+      { op: "addColumn", column: { name: "Due", kind: "date" } },
+      { op: "incrementCell", row: rowId(1), column: "Count", by: 2 },
+      {
+        type: "update",
+        recordId: rowId(2),
+        changes: [
+          { fieldId: ITEM, newValue: "x" },
+          { fieldId: "Due", newValue: "2026-01-31" },
+        ],
+      },
+      { type: "delete", recordId: rowId(0) },
+    ]),
+  )
+  assert.deepEqual(
+    made.outcomes.map(outcome => Object.keys(outcome)),
+    [["rows"], ["column"], [], [], []],
+  )
   await ben.next("all of it at once", "batch_changes")
   assert.equal(his.rows[0].id, made.outcomes[0].rows[0])
   assert.equal(his.row(rowId(2)).cells[made.outcomes[1].column], "2026-01-31")
   await Promise.all([anna.agrees(server, hers), ben.agrees(server, his)])
 
   const before = await readTable(server, table)
-  const refused = rejected(await anna.batch(table, [
-    { type: "update", recordId: rowId(1), changes: [{ fieldId: ITEM, newValue: "not kept" }] },
-    { type: "update", recordId: rowId(2), changes: [{ fieldId: ITEM, newValue: "y" }, { fieldId: AMOUNT, newValue: "lots" }] },
-  ]))
+  const refused = rejected(
+    await anna.batch(table, [
+      { type: "update", recordId: rowId(1), changes: [{ fieldId: ITEM, newValue: "not kept" }] },
+      {
+        type: "update",
+        recordId: rowId(2),
+        changes: [
+          { fieldId: ITEM, newValue: "y" },
+          { fieldId: AMOUNT, newValue: "lots" },
+        ],
+      },
+    ]),
+  )
   assert.deepEqual([refused.code, refused.field], ["refused", "/changes/1/changes/1/newValue"])
   assert.match(refused.message, /Amount.*number.*lots/s)
   assert.deepEqual(await readTable(server, table), before)
@@ -144,7 +168,9 @@ test("a refused edit names the field, and nothing of it is written", async t => 
     ["update", { ...first, ...cell(AMOUNT, 1), at: "start" }, undefined, "/at"],
   ]
   for (const [type, fields, code = "refused", field] of refusals) {
-    const { code: said, field: where, message } = rejected(await anna.edit(table, type, fields))
+    const data = { changeId: changeId(), tableId: table, type, ...fields }
+    anna.sayAnything({ type: "record_change", data })
+    const { code: said, field: where, message } = rejected(await anna.answerTo(data.changeId))
     assert.deepEqual([said, where], [code, field], `${type} ${JSON.stringify(fields)}: ${message}`)
     assert.ok(message.length > 5)
   }
@@ -162,7 +188,8 @@ test("an edit at the sync door arrives with its author, and the other way round"
   assert.deepEqual([data.userId, data.deviceId], [null, cleo.peerId])
   accepted(await anna.set(table, rowId(2), ITEM, "Anna was here"))
   await document.until("what Anna wrote", doc => String(doc.blocks.b0[rowId(2)][ITEM]) === "Anna was here")
-  document.change(doc => doc.blocks.b0[rowId(0)][COUNT] = new v2.Automerge.Counter(5))
+  document.change(doc => (doc.blocks.b0[rowId(0)][COUNT] = new v2.Automerge.Counter(5)))
+  await ben.until("the counter", () => his.row(rowId(0)).cells[COUNT] === 5)
   accepted(await anna.batch(table, [{ op: "incrementCell", row: rowId(0), column: COUNT, by: 2 }]))
   document.change(doc => doc.blocks.b0[rowId(0)][COUNT].increment(3))
   await ben.until("both steps", () => his.row(rowId(0)).cells[COUNT] === 10)
@@ -178,14 +205,19 @@ test("what a table has no word for harms nobody", async t => {
     doc => (doc.elsewhere = { deep: [1, { a: new Date(0), b: new Uint8Array([1, 2]) }] }),
     doc => (doc.columns["c-odd"] = 5),
     doc => (doc.columns["not a column"] = { name: 7 }),
-    doc => (doc.columns.cstrange0 = { name: new v2.Automerge.ImmutableString("Strange"), kind: new v2.Automerge.ImmutableString("map"), order: "zz" }),
+    doc =>
+      (doc.columns.cstrange0 = {
+        name: new v2.Automerge.ImmutableString("Strange"),
+        kind: new v2.Automerge.ImmutableString("map"),
+        order: "zz",
+      }),
     doc => (doc.blocks.b0[rowId(0)].unknown = [1, 2]),
     doc => (doc.blocks.b0[rowId(0)][AMOUNT] = "many"),
     doc => (doc.blocks.b0[rowId(1)][ITEM] = { a: { b: 1 } }),
     doc => (doc.blocks.b0[rowId(2)].cstrange0 = new Uint8Array([1])),
     doc => (doc.blocks.b0["no row id"] = { order: "a0" }),
     doc => (doc.blocks.odd = [1, 2, 3]),
-    doc => (doc.views = { "no view!": 5, v1: { filter: "what" } }),
+    doc => (doc.views = { "no view!": 5, "v1": { filter: "what" } }),
     doc => (doc.title = 5),
     doc => delete doc.blocks.b0[rowId(2)],
     doc => (doc.title = "Whole again"),
@@ -219,6 +251,20 @@ test("a deleted table is over for those who follow it, and can be followed again
   await ben.agrees(server, his)
 })
 
+// A mark that was set while a subscription was being made once stayed set, and woke nobody any more.
+test("who subscribes while somebody edits hears all that follows", async t => {
+  const table = await makeTable(server, 50)
+  const watchers = []
+  for (let round = 0; round < 40; round++) {
+    const anna = await LiveClient.join(t, server, `watcher-${round}`)
+    const edit = setCell(server, table, rowId(round), AMOUNT, -round)
+    watchers.push([anna, await anna.follow(table)])
+    await edit
+  }
+  await setCell(server, table, rowId(49), AMOUNT, -49)
+  for (const [anna, model] of watchers) await anna.agrees(server, model)
+})
+
 test("who unsubscribes hears nothing more of a table, and one connection follows many", async t => {
   const tables = await Promise.all([makeTable(server), makeTable(server), makeTable(server)])
   const anna = await LiveClient.join(t, server, "anna")
@@ -226,12 +272,19 @@ test("who unsubscribes hears nothing more of a table, and one connection follows
   for (const table of tables) models.push(await anna.follow(table))
   anna.say("unsubscribe_from_table", { tableId: tables[1] })
   for (const table of tables) await setCell(server, table, rowId(0), AMOUNT, 99)
-  for (const [at, shown] of [[0, 99], [1, undefined], [2, 99]]) {
+  for (const [at, shown] of [
+    [0, 99],
+    [1, undefined],
+    [2, 99],
+  ]) {
     if (shown) await anna.agrees(server, models[at])
     assert.equal(models[at].row(rowId(0)).cells[AMOUNT], shown ?? 0)
   }
   await anna.stillServed()
-  assert.deepEqual(anna.unread(({ data }) => data?.tableId === tables[1]), [])
+  assert.deepEqual(
+    anna.unread(({ data }) => data?.tableId === tables[1]),
+    [],
+  )
   anna.say("unsubscribe_from_table", { tableId: tables[1] })
   assert.equal((await anna.next("that it is not followed", "error")).data.code, "not-subscribed")
 })

@@ -74,11 +74,24 @@ export class Model {
   #changed({ changes, columns, title, rowCount, version }) {
     this.messages += 1
     this.entries += changes.length
-    if (columns) this.columns = columns
+    if (columns) this.#show(columns)
     if (title !== undefined) this.title = title
     if (rowCount !== undefined) this.rowCount = rowCount
     for (const change of changes) this.#change(change)
     this.version = version
+  }
+
+  /** Columns that are no longer here take their cells along. */
+  #show(columns) {
+    this.columns = columns
+    const ids = new Set(columns.map(({ id }) => id))
+    for (const row of this.rows) {
+      const gone = Object.keys(row.cells).filter(id => !ids.has(id))
+      write(
+        row,
+        gone.map(fieldId => ({ fieldId, newValue: null })),
+      )
+    }
   }
 
   #change({ type, recordId, changes = [], index }) {

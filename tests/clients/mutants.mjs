@@ -10,7 +10,13 @@ export function validMessages({ table: tableId, version }) {
   const spot = { recordId, fieldId: ITEM }
   const cell = { fieldId: AMOUNT, oldValue: 1, newValue: 2 }
   const update = () => ({ changeId: changeId(), tableId, type: "update", recordId, changes: [cell], base: version })
-  const create = () => ({ changeId: changeId(), tableId, type: "create", changes: [{ fieldId: "Item", newValue: "new" }], at: { after: recordId } })
+  const create = () => ({
+    changeId: changeId(),
+    tableId,
+    type: "create",
+    changes: [{ fieldId: "Item", newValue: "new" }],
+    at: { after: recordId },
+  })
   const edits = [
     { op: "setCell", row: recordId, column: ITEM, value: "x" },
     { op: "incrementCell", row: recordId, column: COUNT, by: 1 },
@@ -35,9 +41,14 @@ export function validMessages({ table: tableId, version }) {
 }
 
 const ODD = [
-  null, true, false, 0, -1, 1.5, 2 ** 53, -(2 ** 63), 1e308, "", " ", "\0", "x".repeat(5_000), "🙂", "\u202e", "__proto__", "../../etc", "null", "a/b",
-  "automerge:", [], {}, [[]], [null], { a: {} }, "ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell",
+  ...[null, true, false, 0, -1, 1.5, 2 ** 53, -(2 ** 63), 1e308],
+  ...["", " ", "\0", "x".repeat(5_000), "🙂", "\u202e", "__proto__", "../../etc", "null", "a/b", "automerge:"],
+  ...[[], {}, [[]], [null], { a: {} }],
+  ...["ab".repeat(32), "0".repeat(64), "4NMNnkMhL8jXrdJ9jamS58PAVdXu", "b0.00000001", "camount00", "create", "setCell"],
 ]
+
+/** A copy, since it may be changed in its turn. */
+const odd = random => structuredClone(pick(random, ODD))
 
 /** A valid message with something in it changed: a part of it, or its text. */
 export function mutant(random, about) {
@@ -61,13 +72,13 @@ function change(random, message) {
   const other = pick(random, all)
   const ways = [
     () => delete parent[key],
-    () => (parent[key] = pick(random, ODD)),
+    () => (parent[key] = odd(random)),
     () => (parent[key] = structuredClone(other[0][other[1]])),
-    () => (parent[pick(random, ["extra", "type", "op", "changeId", "recordId", "data"])] = pick(random, ODD)),
+    () => (parent[pick(random, ["extra", "type", "op", "changeId", "recordId", "data"])] = odd(random)),
     () => (parent[key] = [parent[key]]),
     () => (parent[key] = { [key]: parent[key] }),
     () => (parent[key] = String(parent[key])),
-    () => Array.isArray(parent) && parent.push(...Array.from({ length: 50 }, () => parent[0])),
+    () => Array.isArray(parent) && parent.push(...Array.from({ length: 50 }, () => structuredClone(parent[0]))),
   ]
   pick(random, ways)()
 }
@@ -75,6 +86,11 @@ function change(random, message) {
 /** A text with some of its characters changed, lost or doubled. */
 function scratched(random, text) {
   const at = below(random, text.length)
-  const ways = [text.slice(0, at), text.slice(at), text.slice(0, at) + pick(random, ['"', "{", "]", ",", "\\", "\u0000", "9", "e"]) + text.slice(at + 1), text + text]
+  const ways = [
+    text.slice(0, at),
+    text.slice(at),
+    text.slice(0, at) + pick(random, ['"', "{", "]", ",", "\\", "\u0000", "9", "e"]) + text.slice(at + 1),
+    text + text,
+  ]
   return pick(random, ways)
 }

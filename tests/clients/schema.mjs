@@ -27,5 +27,7 @@ export function wrongWith(direction, message) {
   const check = checks[direction].get(message?.type)
   if (!check) return `there is no message of type ${JSON.stringify(message?.type)}`
   if (check(message)) return undefined
-  return check.errors.map(error => `${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`).join("\n")
+  return check.errors
+    .map(error => `${error.instancePath || "/"} ${error.message} ${JSON.stringify(error.params)}`)
+    .join("\n")
 }

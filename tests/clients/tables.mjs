@@ -4,7 +4,10 @@ import assert from "node:assert/strict"
 
 /** Asks, and returns `{ status, body, headers }`. */
 export async function ask(server, method, path, body, headers = {}) {
-  const json = body === undefined ? {} : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }
+  const json =
+    body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { "content-type": "application/json", ...headers } }
   const answer = await fetch(new URL(`/v1/${path}`, server.http), { method, headers, ...json })
   const text = await answer.text()
   return { status: answer.status, body: text ? JSON.parse(text) : undefined, headers: answer.headers }
@@ -36,14 +39,21 @@ export const newRow = number => ({ id: rowId(number), cells: { [ITEM]: `item ${n
 /** A table of so many rows; returns its id. */
 export async function makeTable(server, rows = 3, more = {}) {
   const all = Array.from({ length: rows }, (_, number) => newRow(number))
-  const { table } = await done(server, "POST", "tables", { title: "Story", columns: COLUMNS, rows: all.slice(0, 100), ...more })
+  const { table } = await done(server, "POST", "tables", {
+    title: "Story",
+    columns: COLUMNS,
+    rows: all.slice(0, 100),
+    ...more,
+  })
   if (rows > 100) await done(server, "POST", `tables/${table}/rows`, { rows: all.slice(100) })
   return table
 }
 
-export const batch = (server, table, edits, headers) => done(server, "POST", `tables/${table}/batch`, { edits }, headers)
+export const batch = (server, table, edits, headers) =>
+  done(server, "POST", `tables/${table}/batch`, { edits }, headers)
 
-export const setCell = (server, table, row, column, value) => batch(server, table, [{ op: "setCell", row, column, value }])
+export const setCell = (server, table, row, column, value) =>
+  batch(server, table, [{ op: "setCell", row, column, value }])
 
 /** What REST shows of a table: all rows of it, of a view, or of a window. */
 export async function readTable(server, table, { viewId, window } = {}) {

@@ -8,6 +8,8 @@ import { until, within } from "./deadline.mjs"
 import { v2 } from "./client.mjs"
 import { generateAutomergeUrl, parseAutomergeUrl } from "@automerge/automerge-repo"
 
+export { WebSocket }
+
 // As the client encodes: plain byte strings, and objects as maps with a length of 16 bits.
 const cbor = new Encoder({ tagUint8Array: false, useRecords: false })
 

@@ -59,7 +59,11 @@ async fn tables_windows_and_panes_are_bounded() {
         config.live.panes = 2;
     })
     .await;
-    let tables = [table(&server, 5).await, table(&server, 1).await, table(&server, 1).await];
+    let tables = [
+        table(&server, 5).await,
+        table(&server, 1).await,
+        table(&server, 1).await,
+    ];
     let mut ada = Guest::come(&server, "ada").await;
     ada.follow(&tables[0]).await;
     ada.follow(&tables[1]).await;
@@ -68,7 +72,11 @@ async fn tables_windows_and_panes_are_bounded() {
     // A table that is followed already may be followed otherwise.
     for (offset, limit) in [(0, 11), (0, 0)] {
         let window = json!({ "offset": offset, "limit": limit });
-        ada.say("subscribe_to_table", json!({ "tableId": tables[0].id, "window": window })).await;
+        ada.say(
+            "subscribe_to_table",
+            json!({ "tableId": tables[0].id, "window": window }),
+        )
+        .await;
         let (code, why) = error(&mut ada).await;
         assert_eq!(code, "bad-message");
         assert!(why.contains("1 to 10 rows"), "{why}");
@@ -96,7 +104,11 @@ async fn values_and_changes_in_a_message_are_bounded() {
     .await;
     let table = table(&server, 1).await;
     let mut ada = Guest::come(&server, "ada").await;
-    ada.send(Message::text(format!(r#"{{"type": "heartbeat", "data": [{}1]}}"#, "1,".repeat(200)))).await;
+    ada.send(Message::text(format!(
+        r#"{{"type": "heartbeat", "data": [{}1]}}"#,
+        "1,".repeat(200)
+    )))
+    .await;
     assert_eq!(error(&mut ada).await.0, "too-large");
     let change = |n: u32| {
         json!({
@@ -115,7 +127,9 @@ async fn a_change_of_too_many_cells_is_rejected_by_its_id() {
     let server = start(&MemoryEngine::new()).await;
     let table = table(&server, 1).await;
     let mut ada = Guest::come(&server, "ada").await;
-    let cells: Vec<_> = (0..501).map(|n| json!({ "fieldId": table.number, "newValue": n })).collect();
+    let cells: Vec<_> = (0..501)
+        .map(|n| json!({ "fieldId": table.number, "newValue": n }))
+        .collect();
     let change = json!({
         "changeId": "1767225600-x", "type": "update", "tableId": table.id, "recordId": table.rows[0], "changes": cells,
     });
@@ -138,7 +152,9 @@ async fn a_flood_costs_its_own_socket_alone() {
     let many = 2_000;
     for n in 0..many {
         let window = json!({ "offset": n % 3, "limit": 1 + n % 2 });
-        flood.say("subscribe_to_table", json!({ "tableId": table.id, "window": window })).await;
+        flood
+            .say("subscribe_to_table", json!({ "tableId": table.id, "window": window }))
+            .await;
     }
     grace.follow(&table).await;
     for _ in 0..many {

@@ -23,7 +23,10 @@ async fn nothing_is_shown_before_it_is_on_disk() {
     grace.say("record_change", change_now(change)).await;
     let engine_of = engine.clone();
     let held = tokio::task::spawn_blocking(move || engine_of.wait_for_held_sync());
-    tokio::time::timeout(LIMIT, held).await.expect("the edit is on its way").unwrap();
+    tokio::time::timeout(LIMIT, held)
+        .await
+        .expect("the edit is on its way")
+        .unwrap();
     // Somebody comes while it waits for the disk: the snapshot has the change in it, and waits as well.
     let mut late = Guest::come(&server, "late").await;
     late.say("subscribe_to_table", json!({ "tableId": table.id })).await;
@@ -37,7 +40,10 @@ async fn nothing_is_shown_before_it_is_on_disk() {
     assert_eq!(accepted["durable"], true);
     let changed = ada.hear("record_change").await;
     assert_eq!(changed["changes"], json!([{ "fieldId": table.number, "newValue": 42 }]));
-    assert_eq!((&changed["userId"], &changed["version"]), (&json!("grace"), &accepted["version"]));
+    assert_eq!(
+        (&changed["userId"], &changed["version"]),
+        (&json!("grace"), &accepted["version"])
+    );
     let snapshot = late.hear("table_snapshot").await;
     assert_eq!(snapshot["rows"][0]["cells"][&table.number], 42);
 }
@@ -82,7 +88,11 @@ async fn a_change_the_disk_did_not_take_is_rejected_and_shown_to_nobody() {
         }
     }
     let told = grace.until_now().await;
-    assert!(told.iter().all(|(kind, _)| kind != "record_change" && kind != "batch_changes"), "{told:?}");
+    assert!(
+        told.iter()
+            .all(|(kind, _)| kind != "record_change" && kind != "batch_changes"),
+        "{told:?}"
+    );
     let mut late = Guest::come(&server, "late").await;
     let snapshot = late.follow(&table).await;
     assert_eq!(snapshot["rows"][0], before["rows"][0]);
@@ -91,7 +101,13 @@ async fn a_change_the_disk_did_not_take_is_rejected_and_shown_to_nobody() {
 
 /// The change under an id of now.
 fn change_now(mut change: serde_json::Value) -> serde_json::Value {
-    let id = change["changeId"].as_str().unwrap().rsplit('-').next().unwrap().to_owned();
+    let id = change["changeId"]
+        .as_str()
+        .unwrap()
+        .rsplit('-')
+        .next()
+        .unwrap()
+        .to_owned();
     change["changeId"] = json!(format!("{}-{id}", now()));
     change
 }

@@ -88,7 +88,10 @@ fn mutate(table: &Table, number: usize, random: &mut SmallRng) -> String {
 
 #[test]
 fn reading_mutated_messages_never_panics() {
-    let seed: u64 = std::env::var("LIVE_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
+    let seed: u64 = std::env::var("LIVE_FUZZ_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
     println!("seed {seed}");
     let mut random = SmallRng::seed_from_u64(seed);
     let table = Table {
@@ -108,8 +111,14 @@ fn reading_mutated_messages_never_panics() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_door_lives_through_mutated_messages() {
-    let seed: u64 = std::env::var("LIVE_FUZZ_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(1);
-    let rounds: usize = std::env::var("LIVE_FUZZ_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(3_000);
+    let seed: u64 = std::env::var("LIVE_FUZZ_SEED")
+        .ok()
+        .and_then(|seed| seed.parse().ok())
+        .unwrap_or(1);
+    let rounds: usize = std::env::var("LIVE_FUZZ_ROUNDS")
+        .ok()
+        .and_then(|rounds| rounds.parse().ok())
+        .unwrap_or(3_000);
     println!("seed {seed}, {rounds} rounds");
     let mut random = SmallRng::seed_from_u64(seed);
     let server = start(&MemoryEngine::new()).await;

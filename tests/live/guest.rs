@@ -129,7 +129,9 @@ impl Guest {
     /// The next message, of any type; none once the socket is closed, with its code.
     pub async fn next(&mut self) -> Result<(String, Value), Option<u16>> {
         loop {
-            let next = tokio::time::timeout(LIMIT, self.socket.next()).await.expect("a message in time");
+            let next = tokio::time::timeout(LIMIT, self.socket.next())
+                .await
+                .expect("a message in time");
             match next {
                 Some(Ok(Message::Text(text))) => {
                     let mut message: Value = serde_json::from_str(&text).expect("JSON");
@@ -147,7 +149,10 @@ impl Guest {
     /// The data of the next message of this type; others are passed over, but an error or a rejection is none of them.
     pub async fn hear(&mut self, kind: &str) -> Value {
         loop {
-            let (said, data) = self.next().await.unwrap_or_else(|code| panic!("closed with {code:?}, not {kind}"));
+            let (said, data) = self
+                .next()
+                .await
+                .unwrap_or_else(|code| panic!("closed with {code:?}, not {kind}"));
             match said == kind {
                 true => return data,
                 false if said == "error" || said == "change_rejected" => panic!("{said} {data}, not {kind}"),

@@ -74,7 +74,9 @@ async fn one_who_takes_nothing_is_closed_and_told_to_come_back() {
             }
         }
     };
-    tokio::time::timeout(2 * LIMIT, left).await.expect("it is closed in time");
+    tokio::time::timeout(2 * LIMIT, left)
+        .await
+        .expect("it is closed in time");
     let mut socket = deaf.into_socket();
     let mut code = None;
     while let Some(Ok(message)) = socket.next().await {

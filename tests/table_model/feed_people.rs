@@ -37,8 +37,8 @@ pub fn act(replica: &mut Replica, ledger: &mut Ledger) {
                 replica.edit(&[edit]).unwrap();
             }
         }
-        4..12 => write_raw(replica),
-        12..14 => tick(replica, ledger),
+        4..16 => write_raw(replica),
+        16..18 => tick(replica, ledger),
         _ => {
             let mut batch = Batch::default();
             for _ in 0..replica.rng.random_range(1..=4) {
@@ -159,6 +159,7 @@ impl Target {
     fn choose(replica: &mut Replica) -> Option<Self> {
         let (rows, columns) = (replica.index.rows(), replica.index.columns());
         let row = rows.choose(&mut replica.rng)?;
+        let choices: Vec<_> = columns.iter().filter(|column| column.kind.has_options()).collect();
         let map = |parent: &ObjId, name: &str| replica.document.get(parent, name).unwrap().unwrap().1;
         let blocks = map(&ROOT, "blocks");
         Some(Self {
@@ -168,6 +169,7 @@ impl Target {
             column: match replica.rng.random_range(0..8) {
                 // A column that is not there, and may come to be.
                 0 => "cGhost".into(),
+                1..4 if !choices.is_empty() => choices.choose(&mut replica.rng)?.id.as_str().to_owned(),
                 _ => columns.choose(&mut replica.rng)?.id.as_str().to_owned(),
             },
             columns: map(&ROOT, "columns"),
@@ -236,6 +238,12 @@ impl Target {
             7 => tx.put(&self.object, "color", "red"),
             8 => tx.delete(&self.block, self.row.as_str()),
             _ => {
+                let kept = tx
+                    .get(&self.object, "order")?
+                    .and_then(|(order, _)| order.into_string().ok());
+                let order = kept
+                    .filter(|_| rng.random_bool(0.7))
+                    .unwrap_or_else(|| order.to_owned());
                 let object = tx.put_object(&self.block, self.row.as_str(), ObjType::Map)?;
                 tx.put(&object, "order", order)?;
                 tx.put(&object, self.column.as_str(), "another row")
@@ -247,6 +255,7 @@ impl Target {
         let name = *["new1", "new2", "new3"].choose(rng).unwrap();
         let block = match tx.get(&self.blocks, name)? {
             Some((Value::Object(ObjType::Map), block)) if rng.random_bool(0.9) => block,
+            Some(_) if rng.random_bool(0.5) => return tx.delete(&self.blocks, name),
             _ => tx.put_object(&self.blocks, name, ObjType::Map)?,
         };
         let row = format!("{name}.{}", rng.random_range(0..6));

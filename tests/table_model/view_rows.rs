@@ -26,7 +26,7 @@ fn rows_that_follow_are_the_rows_of_the_view() {
     if let Some(seed) = std::env::var("VIEW_ROWS_SEED").ok().map(|text| text.parse().unwrap()) {
         return history(seed, 30, 60);
     }
-    for seed in 0..20 {
+    for seed in 0..15 {
         history(seed, 30, 60);
     }
 }

@@ -29,9 +29,11 @@ export function open(spot: Spot, fast: boolean): void {
   const text = fast ? "" : show(before, column)
   if (kind === "checkbox") return fast ? undefined : write(spot, !before, before)
 
+  const isSelect = kind.endsWith("select")
   let isOpen = true
   let read = (): Value | undefined => parse(field.value, column)
-  const tell = () => live.show("typing", { cell: { ...spot, text: field.value.slice(0, 200) } })
+  // Who chooses does not type.
+  const tell = () => isSelect || live.show("typing", { cell: { ...spot, text: field.value.slice(0, 200) } })
 
   /** Without a step the focus stays where it went. What is no value of the column is left to be corrected, or lost. */
   function close(save: boolean, rows?: number, columns = 0): void {
@@ -44,12 +46,12 @@ export function open(spot: Spot, fast: boolean): void {
     if (value !== undefined) write(spot, value, before)
     if (rows === undefined) return
     table.focus()
-    if (rows || columns) move(rows, columns)
+    move(rows, columns)
     live.changed()
   }
 
   const props = {
-    className: "editor",
+    className: `editor ${kind}`,
     ariaLabel: name,
     oninput: tell,
     onblur: () => close(true),
@@ -64,7 +66,7 @@ export function open(spot: Spot, fast: boolean): void {
     },
   }
   let field: HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement
-  if (kind.endsWith("select")) {
+  if (isSelect) {
     const multiple = kind === "multiselect"
     const onmousedown = multiple ? toggle : null
     const choices = options.map(({ id, name }) => el("option", { value: id, selected: list(before).includes(id), onmousedown }, name))

@@ -101,7 +101,7 @@ export class LiveTable {
     try {
       this.#outbox.add(edit)
     } catch {
-      return this.told("There is no room for more edits.")
+      return this.told("No room for more edits.")
     }
     if (this.online && !this.#syncing) {
       this.#sent.add(edit.changeId)
@@ -193,14 +193,14 @@ export class LiveTable {
       if (this.#asked !== undefined) this.#subscribe()
       else this.#send("recover_connection", { tableId, viewId, window: { offset, limit: LIMIT }, lastVersion: this.#version })
     },
-    table_snapshot: ({ tableId, rows, rowCount: count, window, version, title, columns }) => {
-      this.#held = { offset: window?.offset ?? 0, rows, count }
+    table_snapshot: ({ tableId, rows, rowCount: count, window: { offset }, version, title, columns }) => {
+      this.#held = { offset, rows, count }
       if (!this.#version) this.#outbox.load(tableId)
       this.#version = version
       Object.assign(this, { tableId, title, columns })
       this.#outbox.meet([])
       // One that was not asked for comes when so much has changed that it is simpler, and when something is recovered.
-      const isAnswer = this.#asked === this.#held.offset
+      const isAnswer = this.#asked === offset
       if (isAnswer) this.#asked = undefined
       if (isAnswer || this.online) this.#ready()
     },
@@ -215,7 +215,8 @@ export class LiveTable {
       this.#syncing = false
       this.#sync()
     },
-    heartbeat_ack: () => this.#outbox.meet([]),
+    // What happens outside of the window says nothing else.
+    heartbeat_ack: ({ version }) => this.#step({ changes: [], version }),
     error: ({ code, message, about = "" }) => {
       // A snapshot follows by itself.
       if (code === "unknown-version") return
@@ -223,7 +224,7 @@ export class LiveTable {
       this.told(message)
       // The view is gone, or never was: the table without it.
       if (this.viewId && code === "not-found") this.follow()
-      else if (/subscribe|recover/.test(about)) this.title = message
+      else if (/subs|recov/.test(about)) this.title = message
     },
   }
 
@@ -250,7 +251,7 @@ export class LiveTable {
 
   #step({ changes, rowCount, version, columns, title }: Heard["batch_changes"]): void {
     this.#held = apply(this.#held, changes, rowCount)
-    this.#version = version
+    this.#version = version ?? this.#version
     this.columns = columns ?? this.columns
     this.title = title ?? this.title
     this.#outbox.meet(changes)
@@ -270,7 +271,7 @@ export class LiveTable {
 
   #answered(accepted: string[], wasMerged = false, rejected: Refusal[] = []): void {
     for (const changeId of accepted) this.#outbox.accept(changeId)
-    if (wasMerged) this.told("Somebody else changed this cell as well: both edits are kept.")
+    if (wasMerged) this.told("Somebody else changed this cell too: both edits are kept.")
     for (const { changeId, code, message } of rejected) {
       if (PASSING.test(code)) {
         setTimeout(() => this.#sent.delete(changeId) && this.#sync(), backoff(1))

@@ -7,15 +7,13 @@ import { ARROWS, open, place, write } from "./editor"
 import { at, columnOf, draw, flash, move, select, spotOf, spotsFrom, table, to, valueOf, view, cellOf } from "./grid"
 import { newRowId } from "./ids"
 
-/** More at once are a paste, not something an eye could follow. */
-const MOST_FLASHES = 80
-
 // ---- drawing, once a frame
 
 let frame = 0
 
 live.changed = () => (frame ||= requestAnimationFrame(drawAll))
-live.came = changes => changes.slice(0, MOST_FLASHES).forEach(flash)
+// More at once are a paste, not something an eye could follow.
+live.came = changes => changes.slice(0, 80).forEach(flash)
 
 function drawAll(): void {
   frame = 0
@@ -33,15 +31,14 @@ function drawHeader(): void {
   put("status", online ? (kept ? "Saving…" : "Live") : lost + kept)
   document.body.className = online ? (kept ? "saving" : "live") : "away"
   put("title", (document.title = title))
-  put("count", `${view.count.toLocaleString("en")} rows`)
+  put("count", `${view.count.toLocaleString()} rows`)
   $<HTMLAnchorElement>("full").href = `/#automerge:${tableId}`
   drawFaces()
 }
 
 function drawFaces(): void {
   const faces = [{ ...live.me, color: live.color }, ...live.users].map(({ userName, color }) => {
-    const letters = userName.match(/(?<!\S)\S/gu) ?? []
-    const face = el("span", { className: "face", title: userName }, ...letters.slice(0, 2))
+    const face = el("span", { className: "face", title: userName }, ...(userName.match(/(?<!\S)\S/gu) ?? []).slice(0, 2))
     paint(face, color)
     return face
   })
@@ -93,8 +90,11 @@ table.onclick = table.ondblclick = ({ target, type }) => {
   const { role, value } = target as HTMLButtonElement
   const isSingle = type === "click"
   if (!spot) return
-  if (value) isSingle && write(spot, Number(valueOf(spot)) + Number(value), valueOf(spot))
-  else if (isSingle === !!role) open(spot, false)
+  if (value) {
+    if (isSingle) write(spot, Number(valueOf(spot)) + Number(value), valueOf(spot))
+    // What was clicked is drawn anew, and would take the focus with it.
+    table.focus()
+  } else if (isSingle === !!role) open(spot, false)
 }
 
 // ---- buttons

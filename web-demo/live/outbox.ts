@@ -5,7 +5,7 @@
 
 import type { Change, Edit } from "./protocol"
 
-const KEY = "roundtable.live/"
+const KEY = "live/"
 
 /** The door takes 500 changes and 1 MiB in a message; a letter has at most three bytes. */
 const MAX_CHANGES = 200

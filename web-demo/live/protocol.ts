@@ -77,7 +77,7 @@ export interface Heard {
   table_snapshot: {
     tableId: string
     title: string
-    window?: { offset: number; limit: number }
+    window: { offset: number; limit: number }
     columns: Column[]
     rows: Row[]
     rowCount: number
@@ -85,7 +85,7 @@ export interface Heard {
     users: User[]
   }
   record_change: Change & { rowCount?: number; version: string }
-  batch_changes: { changes: Change[]; columns?: Column[]; title?: string; rowCount?: number; version: string }
+  batch_changes: { changes: Change[]; columns?: Column[]; title?: string; rowCount?: number; version?: string | undefined }
   missed_events: Heard["batch_changes"] & { from: string }
   connection_recovered: { missedEventsCount: number; version: string }
   change_accepted: { changeId: string; version: string; merged?: true }
@@ -94,6 +94,7 @@ export interface Heard {
   table_users: { users: User[] }
   user_joined: { user: User }
   user_reconnected: { user: User }
+  user_changed: { user: User }
   user_left: { userId: string; deviceId: string }
   cursor_position: { cursors: (Id & { cursor: User["cursor"] })[] }
   selection: { selections: (Id & { selection: User["selection"] })[] }

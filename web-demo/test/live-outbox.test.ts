@@ -8,7 +8,7 @@ import type { Change, Edit } from "../live/protocol"
 import { meet } from "../live/users"
 import type { Message, User } from "../live/protocol"
 
-const KEY = "roundtable.live/"
+const KEY = "live/"
 const storage = (kept: object = {}) => ({ ...kept }) as Storage
 const edit = (changeId: string, more: Partial<Edit> = {}): Edit => ({
   changeId,

@@ -197,7 +197,7 @@ test("of edits made offline each has its own fate", async t => {
 
 test("edits that an earlier window left go out first thing", async t => {
   const left = { changeId: "1767225500000-a", tableId: "T1", type: "update", recordId: "r1", changes: [{ fieldId: "c1", oldValue: "one", newValue: "eins" }], base: "v0" }
-  const { socket, text } = await meet(t, { kept: { [`roundtable.live/${left.changeId}`]: JSON.stringify(left) }, ready: false })
+  const { socket, text } = await meet(t, { kept: { [`live/${left.changeId}`]: JSON.stringify(left) }, ready: false })
   socket().open()
   socket().tell("authenticated", { color: 1 })
   socket().heard()
@@ -339,5 +339,5 @@ test("a browser without room takes no edit, and says so", async t => {
   Object.freeze(localStorage)
   write("uno")
   assert.deepEqual([text(), socket().types], ["one", []])
-  assert.deepEqual(told, ["There is no room for more edits."])
+  assert.deepEqual(told, ["No room for more edits."])
 })

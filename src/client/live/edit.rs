@@ -175,25 +175,6 @@ impl PendingEdit {
         one.into_iter().chain(many)
     }
 
-    /// How many cells' worth of work it is, as the server counts: a mark is three operations.
-    pub(super) fn cells(&self) -> usize {
-        let of = |record: &RecordEdit| match record.kind {
-            RecordKind::Create | RecordKind::Update => record.changes.len().max(1),
-            RecordKind::Delete => 3,
-            RecordKind::Restore => 1,
-        };
-        match &self.what {
-            What::Record(record) => of(record),
-            What::Batch { changes } => changes
-                .iter()
-                .map(|item| match item {
-                    BatchItem::Record(record) => of(record),
-                    BatchItem::Op(_) => 1,
-                })
-                .sum(),
-        }
-    }
-
     /// As it is sent.
     pub(super) fn on(&self, grounds: Grounds) -> Sending<'_> {
         Sending {
@@ -317,6 +298,6 @@ mod tests {
             changes: vec![op, BatchItem::Record(delete)],
         });
         let read = BatchChanges::read(to_value(batch.on(Grounds::Version)).unwrap()).unwrap();
-        assert_eq!((read.items.len(), batch.cells(), read.cells()), (2, 4, 4));
+        assert_eq!(read.items.len(), 2);
     }
 }

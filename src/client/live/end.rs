@@ -41,7 +41,8 @@ impl LiveEnd {
     pub fn is_final(&self) -> bool {
         match self {
             Self::Left | Self::Replaced | Self::Denied(_) => true,
-            Self::Closed { code, .. } => matches!(code, 1002 | 1003 | 1007..=1010 | 4408),
+            // Not 4408: whoever sleeps with the lid closed wakes up to it.
+            Self::Closed { code, .. } => matches!(code, 1002 | 1003 | 1007..=1010),
             Self::Broken(_) => false,
         }
     }
@@ -53,10 +54,10 @@ mod tests {
 
     #[test]
     fn a_client_comes_back_unless_that_can_do_no_good() {
-        for code in [1001, 1011, 1012, 1013, 4413, 4999] {
+        for code in [1001, 1011, 1012, 1013, 4408, 4413, 4999] {
             assert!(!LiveEnd::of_close(Some(code), "").is_final(), "{code}");
         }
-        for code in [1002, 1003, 1008, 1009, 4401, 4403, 4408, 4409] {
+        for code in [1002, 1003, 1008, 1009, 4401, 4403, 4409] {
             assert!(LiveEnd::of_close(Some(code), "").is_final(), "{code}");
         }
         assert!(!LiveEnd::of_close(None, "").is_final());

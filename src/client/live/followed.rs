@@ -230,6 +230,16 @@ impl Followed {
         self.touch();
     }
 
+    /// Up to this version all was told that is seen here.
+    pub fn reached(&mut self, version: String) {
+        if self.standing == Standing::Here && self.model.version.as_ref() != Some(&version) {
+            self.settling
+                .retain(|settling| settling.until.is_some() && settling.version != version);
+            self.model.version = Some(version);
+            self.touch();
+        }
+    }
+
     /// An edit was made, of which the server has not told yet.
     pub fn settle(&mut self, edit: PendingEdit, version: &str, now: Instant) {
         if self.model.version.as_deref() != Some(version) {
@@ -269,7 +279,7 @@ impl Followed {
         }
         let settling = self.settling.iter().filter(|settling| settling.until.is_some());
         let settling = settling.map(|settling| &settling.edit);
-        let mut table = shown(&self.model, settling.chain(edits.clone()));
+        let mut table = shown(&self.model, settling, edits.clone());
         table.users = self.people.all().cloned().collect();
         table.unsaved = edits.count();
         self.shown.insert(Arc::new(table)).clone()

@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use super::end::LiveEnd;
 use super::event::{Event, Saved};
 use super::followed::Standing;
-use super::message::{Change, Changes, ErrorTold, Message, OfflineDone, Refusal};
+use super::message::{Change, Changes, ErrorTold, Heartbeat, Message, OfflineDone, Refusal};
 use super::people::User;
+use super::queue::Together;
 use super::session::{News, Session};
 use crate::id::DocumentId;
 
@@ -57,7 +58,8 @@ impl Session {
             Message::Rejected(rejected) => self.rejected(rejected.change_id, rejected.why, now),
             Message::OfflineDone(done) => self.offline_done(done, now),
             Message::Error(error) => self.failed(error, now),
-            Message::Heartbeat | Message::Unknown(_) => Vec::new(),
+            Message::Heartbeat(heartbeat) => self.reached(heartbeat),
+            Message::Unknown(_) => Vec::new(),
             people => self.people(people),
         })
     }
@@ -70,6 +72,16 @@ impl Session {
         let event = take(table);
         table.touch();
         event.map(|event| News::Of(id.clone(), event)).into_iter().collect()
+    }
+
+    /// Nothing has happened up to a version, or nothing that is seen here.
+    fn reached(&mut self, heartbeat: Heartbeat) -> Vec<News> {
+        let Heartbeat { table_id, version } = heartbeat;
+        let id = table_id.and_then(|id| DocumentId::parse_address(&id).ok());
+        if let (Some(version), Some(table)) = (version, id.and_then(|id| self.tables.get_mut(&id))) {
+            table.reached(version);
+        }
+        Vec::new()
     }
 
     fn changed(&mut self, changes: Changes) -> Vec<News> {
@@ -142,6 +154,14 @@ impl Session {
     fn rejected(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
         if is_for_later(&why) {
             self.queue.again(&change_id, now);
+            return Vec::new();
+        }
+        let together = match why.code.as_str() {
+            "too-large" => Some(Together::TooMuch),
+            "unknown-version" => Some(Together::UnknownVersion),
+            _ => None,
+        };
+        if together.is_some_and(|together| self.queue.otherwise(&change_id, together)) {
             return Vec::new();
         }
         let Some(edit) = self.queue.remove(&change_id) else {
@@ -233,3 +253,6 @@ impl Session {
         oldest.map_or_else(Vec::new, |change_id| self.rejected(change_id, why, now))
     }
 }
+
+#[cfg(test)]
+mod tests;

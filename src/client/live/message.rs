@@ -33,7 +33,7 @@ pub(super) enum Message {
     Cursors(Cursors),
     Selections(Selections),
     Typings(Typings),
-    Heartbeat,
+    Heartbeat(Heartbeat),
     Error(ErrorTold),
     /// Of a type that is unknown here.
     Unknown(String),
@@ -177,6 +177,14 @@ pub(super) struct Recovered {
     pub version: String,
 }
 
+/// The answer to a heartbeat about a table: up to which version it was told.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Heartbeat {
+    pub table_id: Option<String>,
+    pub version: Option<String>,
+}
+
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Accepted {
@@ -264,7 +272,8 @@ impl Message {
                 "cursor_position" => Self::Cursors(data(text)?),
                 "selection" => Self::Selections(data(text)?),
                 "typing" => Self::Typings(data(text)?),
-                "heartbeat_ack" => Self::Heartbeat,
+                // It may have nothing to say.
+                "heartbeat_ack" => Self::Heartbeat(data(text).unwrap_or_default()),
                 "error" => Self::Error(data(text)?),
                 other => Self::Unknown(other.to_owned()),
             })

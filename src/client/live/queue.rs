@@ -18,9 +18,8 @@ use serde_json::json;
 use super::edit::{Grounds, PendingEdit, What};
 use crate::id::DocumentId;
 
-/// What the server takes in one offline message.
+/// What the server takes in one offline message, and may as well be asked to do at once.
 const PART_EDITS: usize = 500;
-const PART_CELLS: usize = 500;
 const PART_BYTES: usize = 512 * 1024;
 
 /// Edits sent and not answered, when a connection is up. More wait here rather than in the socket.
@@ -38,6 +37,15 @@ pub enum NotKept {
     TooMuch(usize),
     #[error("an edit of {bytes} bytes; the server takes messages of {most}")]
     TooLarge { bytes: usize, most: usize },
+}
+
+/// Why an edit was refused that may go through in another way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Together {
+    /// With the others of its message it is too much.
+    TooMuch,
+    /// The table never had the version that it was made on: somebody put back an older copy of it.
+    UnknownVersion,
 }
 
 /// How much is kept.
@@ -69,6 +77,8 @@ struct Entry {
     sent: Option<Instant>,
     /// The server has told everybody of it, and is yet to answer.
     told: bool,
+    /// It was too much together with others.
+    alone: bool,
 }
 
 impl Queue {
@@ -97,12 +107,12 @@ impl Queue {
             () if self.bytes + bytes > all => Err(NotKept::TooMuch(all)),
             () => {
                 self.bytes += bytes;
-                let (sent, told) = (None, false);
                 self.entries.push_back(Entry {
                     edit,
                     bytes,
-                    sent,
-                    told,
+                    sent: None,
+                    told: false,
+                    alone: false,
                 });
                 Ok(())
             }
@@ -172,16 +182,15 @@ impl Queue {
 
     /// As many of those that waited as one message takes.
     fn next_part(&mut self, now: Instant) -> Option<String> {
-        let (mut part, mut cells, mut bytes) = (0, 0, 0);
+        let (mut part, mut bytes) = (0, 0);
         for entry in self.entries.iter().take(self.waited.min(PART_EDITS)) {
-            let is_batch = matches!(entry.edit.what, What::Batch { .. });
-            cells += entry.edit.cells();
+            let is_alone = entry.alone || matches!(entry.edit.what, What::Batch { .. });
             bytes += entry.bytes;
-            if part > 0 && (is_batch || cells > PART_CELLS || bytes > PART_BYTES) {
+            if part > 0 && (is_alone || bytes > PART_BYTES) {
                 break;
             }
             part += 1;
-            if is_batch {
+            if is_alone {
                 break;
             }
         }
@@ -250,6 +259,23 @@ impl Queue {
             entry.sent = None;
             self.pause = Some(now + PAUSE);
         }
+    }
+
+    /// An edit was refused for what was sent with it, or for the version it names: it is sent once more, alone or without
+    /// that. Whether there is such a way.
+    pub fn otherwise(&mut self, change_id: &str, refused: Together) -> bool {
+        let is_part = self.under_way().nth(1).is_some();
+        let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) else {
+            return false;
+        };
+        let is_new = match refused {
+            Together::TooMuch => is_part && !std::mem::replace(&mut entry.alone, true),
+            Together::UnknownVersion => entry.edit.base.take().is_some(),
+        };
+        if is_new {
+            entry.sent = None;
+        }
+        is_new
     }
 
     /// The edits that lie with the server, in the order in which they were sent.

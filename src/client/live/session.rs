@@ -82,7 +82,9 @@ pub(super) struct Session {
     pub(super) rng: SmallRng,
     pub(super) heartbeat: Duration,
     pub(super) silence: Duration,
-    said: Instant,
+    /// When a round of heartbeats began last, and which tables are left of it.
+    beat: Instant,
+    beats: Vec<DocumentId>,
     heard: Instant,
 }
 
@@ -100,7 +102,8 @@ impl Session {
             rng: SmallRng::seed_from_u64(seed),
             heartbeat: HEARTBEAT,
             silence: SILENCE,
-            said: now,
+            beat: now,
+            beats: Vec::new(),
             heard: now,
         }
     }
@@ -183,7 +186,8 @@ impl Session {
     /// A socket is open.
     pub fn connected(&mut self, now: Instant) {
         self.phase = Phase::Connected;
-        (self.said, self.heard) = (now, now);
+        (self.beat, self.heard) = (now, now);
+        self.beats.clear();
         (self.heartbeat, self.silence) = (HEARTBEAT, SILENCE);
         self.leaving.clear();
         self.queue.connected();
@@ -205,18 +209,14 @@ impl Session {
 
     /// The next message, if one is due.
     pub fn next_frame(&mut self, now: Instant) -> Option<String> {
-        let frame = match self.phase {
+        match self.phase {
             Phase::Apart | Phase::Introduced(_) => None,
             Phase::Connected => {
                 self.phase = Phase::Introduced(now);
                 Some(self.introduction())
             }
             Phase::Welcome => self.next_of_all(now),
-        };
-        if frame.is_some() {
-            self.said = now;
         }
-        frame
     }
 
     fn next_of_all(&mut self, now: Instant) -> Option<String> {
@@ -227,8 +227,22 @@ impl Session {
         let subscription = self.tables.values_mut().find_map(|table| table.subscription(now));
         let edit = subscription.or_else(|| self.queue.next(now));
         let said = edit.or_else(|| self.tables.values_mut().find_map(|table| table.presence(now)));
-        let is_quiet = now.saturating_duration_since(self.said) >= self.heartbeat;
-        said.or_else(|| is_quiet.then(|| json!({ "type": "heartbeat" }).to_string()))
+        said.or_else(|| self.heartbeat(now))
+    }
+
+    /// One for each table, since its answer says how far the table was told: outside of a window or view much may happen
+    /// without a word.
+    fn heartbeat(&mut self, now: Instant) -> Option<String> {
+        if now.saturating_duration_since(self.beat) >= self.heartbeat {
+            self.beat = now;
+            let here = self.tables.values().filter(|table| table.standing == Standing::Here);
+            self.beats = here.map(|table| table.id.clone()).collect();
+            if self.beats.is_empty() {
+                return Some(json!({ "type": "heartbeat" }).to_string());
+            }
+        }
+        let id = self.beats.pop()?;
+        Some(json!({ "type": "heartbeat", "data": { "tableId": id.as_str() } }).to_string())
     }
 
     fn introduction(&self) -> String {
@@ -283,7 +297,7 @@ impl Session {
         let tables = self.tables.values().filter_map(Followed::deadline).min();
         let more = [introduced, answer, tables, self.queue.pause()].into_iter().flatten();
         more.fold(
-            (self.said + self.heartbeat).min(self.heard + self.silence),
+            (self.beat + self.heartbeat).min(self.heard + self.silence),
             Instant::min,
         )
     }

@@ -66,10 +66,17 @@ struct Effect<'e> {
     is_deleted: bool,
 }
 
-/// Lays edits over a table; people and numbers of edits are put in by whoever knows them.
-pub(super) fn shown<'e>(model: &Model, edits: impl Iterator<Item = &'e PendingEdit>) -> Table {
+/// Lays edits over a table, first those that are answered and not told of. People and the number of edits are put in by
+/// whoever knows them.
+pub(super) fn shown<'e>(
+    model: &Model,
+    answered: impl Iterator<Item = &'e PendingEdit>,
+    waiting: impl Iterator<Item = &'e PendingEdit>,
+) -> Table {
     let (mut effects, mut created) = (HashMap::<&str, Effect<'e>>::new(), Vec::new());
-    for record in edits.flat_map(PendingEdit::records) {
+    let answered = answered.flat_map(PendingEdit::records).map(|record| (record, true));
+    let waiting = waiting.flat_map(PendingEdit::records).map(|record| (record, false));
+    for (record, is_answered) in answered.chain(waiting) {
         let effect = effects.entry(&record.record_id).or_default();
         match record.kind {
             RecordKind::Create | RecordKind::Update => {
@@ -83,7 +90,7 @@ pub(super) fn shown<'e>(model: &Model, edits: impl Iterator<Item = &'e PendingEd
             RecordKind::Restore => effect.is_deleted = false,
         }
         if record.kind == RecordKind::Create {
-            created.push(record);
+            created.push((record, is_answered));
         }
     }
     let mut table = Table {
@@ -103,8 +110,10 @@ pub(super) fn shown<'e>(model: &Model, edits: impl Iterator<Item = &'e PendingEd
             .collect(),
     };
     table.row_count -= (model.rows().count() - table.rows.len()).min(table.row_count);
-    for record in created {
-        table.insert(model, record, &effects[record.record_id.as_str()]);
+    for (record, is_answered) in created {
+        let is_seen = table.insert(model, record, &effects[record.record_id.as_str()]);
+        // One that is not seen may be counted by the server already, once it has answered.
+        table.row_count += usize::from(is_seen == Some(true) || (is_seen == Some(false) && !is_answered));
     }
     table
 }
@@ -128,29 +137,27 @@ fn lay(row: &Arc<Row>, effect: Option<&Effect<'_>>) -> Option<Arc<Row>> {
 }
 
 impl Table {
-    /// Inserts a row that the server has not told yet, if its place is seen here.
-    fn insert(&mut self, model: &Model, record: &RecordEdit, effect: &Effect<'_>) {
-        let Ok(id) = RowId::parse(&record.record_id) else {
-            return;
-        };
+    /// Inserts a row that the server has not told yet. Whether its place is seen here; none if there is nothing to insert.
+    fn insert(&mut self, model: &Model, record: &RecordEdit, effect: &Effect<'_>) -> Option<bool> {
+        let id = RowId::parse(&record.record_id).ok()?;
         // Told already, and its answer is on the way.
         if model.row(&id).is_some() {
-            return;
+            return None;
         }
         let empty = Arc::new(Row {
             id,
             cells: BTreeMap::new(),
             marked: BTreeMap::new(),
         });
-        let Some(row) = lay(&empty, Some(effect)) else { return };
-        self.row_count += 1;
+        let row = lay(&empty, Some(effect))?;
         let Some(place) = self.place(record.at.as_ref()) else {
-            return;
+            return Some(false);
         };
         self.rows.insert(place, row);
         if let Some(Window { limit, .. }) = self.scope.window {
             self.rows.truncate(limit);
         }
+        Some(true)
     }
 
     /// Where among the rows here a new row stands.
@@ -162,8 +169,8 @@ impl Table {
             Some(Place::After(id)) => of(id)? + 1,
             Some(Place::Start) => 0_usize.checked_sub(offset)?,
             Some(Place::Index(index)) => index.checked_sub(offset)?,
-            // Behind all rows, this one counted already.
-            Some(Place::End) | None => (self.row_count - 1).checked_sub(offset)?,
+            // Behind all rows.
+            Some(Place::End) | None => self.row_count.checked_sub(offset)?,
         };
         (place <= self.rows.len()).then_some(place)
     }
@@ -206,6 +213,11 @@ mod tests {
         records.into_iter().map(|record| edit(What::Record(record))).collect()
     }
 
+    /// With edits laid over it that wait for their answers.
+    fn over(model: &Model, waiting: &[PendingEdit]) -> Table {
+        shown(model, [].iter(), waiting.iter())
+    }
+
     fn names(table: &Table) -> String {
         let name = |row: &Arc<Row>| {
             row.cells
@@ -225,12 +237,12 @@ mod tests {
             record(RecordKind::Create, "n", &[("cA", json!("n"))]),
             record(RecordKind::Update, "n", &[("cA", json!("new"))]),
         ]);
-        let table = shown(&model, all.iter());
+        let table = over(&model, &all);
         // The hundred rows of the model are not all here, so that its end is not seen.
         assert_eq!((names(&table).as_str(), table.row_count), ("- B", 100));
-        assert_eq!(names(&shown(&model, [].iter())), "a b c");
+        assert_eq!(names(&over(&model, &[])), "a b c");
         let undone = [all.as_slice(), &edits([record(RecordKind::Restore, "c", &[])])].concat();
-        assert_eq!(names(&shown(&model, undone.iter())), "- B c");
+        assert_eq!(names(&over(&model, &undone)), "- B c");
     }
 
     #[test]
@@ -248,7 +260,7 @@ mod tests {
                 at,
                 ..record(RecordKind::Create, "n", &[("cA", json!("n"))])
             };
-            names(&shown(model, edits([create]).iter()))
+            names(&over(model, &edits([create])))
         };
         for (at, in_table, in_window) in [
             (None, "a b n", "a b c"),
@@ -265,6 +277,15 @@ mod tests {
         }
     }
 
+    /// Nothing but the number of rows is told of what is done outside of a window.
+    #[test]
+    fn a_new_row_that_is_not_seen_is_counted_until_it_is_answered() {
+        let model = model(Some(json!({ "offset": 0, "limit": 1 })), &["a"]);
+        let create = edits([record(RecordKind::Create, "n", &[])]);
+        assert_eq!(over(&model, &create).row_count, 101);
+        assert_eq!(shown(&model, create.iter(), [].iter()).row_count, 100);
+    }
+
     /// The server tells of the row before it answers.
     #[test]
     fn a_new_row_that_was_told_is_not_shown_twice() {
@@ -273,7 +294,7 @@ mod tests {
             json!([{ "type": "create", "recordId": "b.n", "index": 0, "changes": [] }]),
         ));
         let create = edits([record(RecordKind::Create, "n", &[("cA", json!("n"))])]);
-        assert_eq!(names(&shown(&model, create.iter())), "n a");
+        assert_eq!(names(&over(&model, &create)), "n a");
     }
 
     #[test]
@@ -283,13 +304,13 @@ mod tests {
             BatchItem::Record(record(RecordKind::Update, "a", &[("cA", json!("A"))])),
             BatchItem::Op(json!({ "op": "setTitle", "title": "Team" })),
         ];
-        let table = shown(&model, [edit(What::Batch { changes })].iter());
+        let table = over(&model, &[edit(What::Batch { changes })]);
         assert_eq!((names(&table).as_str(), table.title.as_str()), ("A", "T"));
     }
 
     #[test]
     fn a_column_goes_by_its_id_or_by_a_name_that_is_its_own() {
-        let table = shown(&model(None, &["a"]), [].iter());
+        let table = over(&model(None, &["a"]), &[]);
         assert_eq!(table.column("cA").unwrap().id, "cA");
         assert_eq!(table.column("name of cB").unwrap().id, "cB");
         let twice = Table {

@@ -38,6 +38,8 @@ pub struct Edit {
     change_id: String,
     record: Option<RowId>,
     answer: oneshot::Receiver<Answer>,
+    /// The answer, once it was asked for and there.
+    told: Option<Answer>,
     board: Arc<Board>,
 }
 
@@ -190,6 +192,7 @@ impl LiveTable {
             change_id: edit.change_id().to_owned(),
             record,
             answer,
+            told: None,
             board: self.board.clone(),
         })
     }
@@ -226,14 +229,17 @@ impl Edit {
         self.record.as_ref()
     }
 
-    /// Waits until the server has it on disk, or refuses it. It is answered once.
+    /// Waits until the server has it on disk, or refuses it.
     pub async fn saved(&mut self, limit: Duration) -> Result<Saved, LiveError> {
-        let what = "saving the edit";
-        let answer = timeout(limit, &mut self.answer).await;
-        match answer.map_err(|_| LiveError::TimedOut { what, limit })? {
-            Ok(answer) => answer.map_err(LiveError::Rejected),
-            // The client is gone, or the answer was taken before.
-            Err(_) => Err(LiveError::Ended(self.board.ended().unwrap_or(LiveEnd::Left))),
+        if self.told.is_none() {
+            let what = "saving the edit";
+            let answer = timeout(limit, &mut self.answer).await;
+            let answer = answer.map_err(|_| LiveError::TimedOut { what, limit })?;
+            // Without an answer the client is gone, and with it whoever would have told it.
+            let gone = |_| LiveError::Ended(self.board.ended().unwrap_or(LiveEnd::Left));
+            self.told = Some(answer.map_err(gone)?);
         }
+        let told = self.told.clone().expect("it is told by now");
+        told.map_err(LiveError::Rejected)
     }
 }

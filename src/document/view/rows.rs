@@ -20,10 +20,14 @@ use super::{Skipped, View};
 use crate::document::sorted::{put_in, take_out};
 use crate::document::table::{Column, ColumnId, Reading, RowEntry, RowId, TableIndex, cells};
 
-/// One row that is asked for costs about as much as this many in one walk over all of them: 9 us against 2.7.
+/// One row that is asked for costs about as much as this many in one walk over all of them: 9 us against 3.
 const ROW_BY_ROW: usize = 4;
 
 /// The rows of a view on one version of a table.
+///
+/// 50,000 rows take 3.4 MiB beside the index where a view only filters, 5.3 MiB sorted by a number, 6.2 MiB by a short text,
+/// 10 MiB by three columns. Building them goes over all cells of the table, 150 to 240 ms at 50,000 x 10; following one
+/// touched row takes 10 to 30 us, most of it to read its cells, 500 of them 8 to 16 ms (`benches/views.rs`).
 #[derive(Debug, Clone)]
 pub struct ViewRows {
     view: View,

@@ -60,6 +60,8 @@ pub(super) struct LiveDoor {
     /// Requests that wait for those before them, and the bytes of their frames.
     waiting: VecDeque<(Request, usize)>,
     waiting_bytes: usize,
+    /// Of the request that is being done.
+    pub frame_bytes: usize,
     /// Whether a request is being done that the next one waits for.
     pub busy: bool,
     /// Answers that wait for the disk.
@@ -93,6 +95,7 @@ impl LiveDoor {
             turn: VecDeque::new(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
+            frame_bytes: 0,
             busy: false,
             unconfirmed: 0,
             replies: VecDeque::new(),
@@ -119,6 +122,7 @@ impl LiveDoor {
             && let Some((request, bytes)) = self.waiting.pop_front()
         {
             self.waiting_bytes -= bytes;
+            self.frame_bytes = bytes;
             self.do_request(request);
         }
     }

@@ -1,6 +1,5 @@
 //! Edits: each is made in the order it came, and answered once it is on disk.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -9,20 +8,16 @@ use axum::extract::ws::Utf8Bytes;
 use super::super::Server;
 use super::super::rest::{Code, Problem, off_runtime};
 use super::door::{Done, LiveDoor};
+use super::offline::Waited;
 use crate::document::table::{CHANGE_CELLS, Stamp};
 use crate::id::DocumentId;
 use crate::key::BadKey;
-use crate::room::live::edits::{Granted, Hand, NotDone};
-use crate::room::live::{Accepted, NotTaken, Why, Wish};
+use crate::room::live::{Accepted, Granted, Hand, NotDone, NotTaken, Why, Wish, need};
 use crate::room::{Room, Seen, Writer};
-use crate::store::{MAX_ANSWER, Need};
 use crate::sync::log::Heads;
-use crate::wire::live::change::{Ask, BatchChanges, Malformed, RecordChange};
-use crate::wire::live::{OfflineDone, Rejected, text};
+use crate::wire::live::change::{Ask, BatchChanges, RecordChange};
+use crate::wire::live::{Rejected, text};
 use crate::wire::version;
-
-/// What a change of a few cells may take on disk beside twice its frame, in bytes.
-const EDIT_BYTES: usize = 64 << 10;
 
 /// How often a document that falls asleep again is tried.
 const TRIES: usize = 5;
@@ -31,21 +26,25 @@ const TRIES: usize = 5;
 pub(super) enum Edited {
     /// One change, alone.
     One(Result<Made, Rejected>),
-    /// Those that had waited, by table.
-    Offline { made: Vec<Made>, rejected: Vec<Rejected> },
+    /// Those that had waited.
+    Offline(Waited),
 }
 
 /// Changes of one table that were granted, or not: to be told once it is on disk.
 pub(super) struct Made {
-    room: Arc<Room>,
-    table: DocumentId,
-    seen: Seen,
-    ids: Vec<String>,
-    results: Vec<Result<Accepted, NotTaken>>,
+    pub room: Arc<Room>,
+    pub table: DocumentId,
+    pub seen: Seen,
+    /// The version with all of them in it.
+    pub heads: Heads,
+    pub ids: Vec<String>,
+    pub results: Vec<Result<Accepted, NotTaken>>,
 }
 
 /// Who edits, for a job.
-struct Editor {
+pub(super) struct Editor {
+    /// Of the message that came.
+    bytes: usize,
     writer: Writer,
     stamp: Stamp,
     shown: Option<Heads>,
@@ -79,65 +78,11 @@ impl LiveDoor {
         });
     }
 
-    pub(super) fn offline(&mut self, changes: Vec<Result<RecordChange, Malformed>>) {
-        let most = self.server.config.live.offline_changes;
-        if changes.len() > most {
-            let why = format!("at most {most} changes are sent at once, not {}", changes.len());
-            return self.tell_error("too-large", why, "sync_offline_changes", None);
-        }
-        let (mut rejected_at_once, mut by_table) = (Vec::new(), Vec::<(String, Vec<Wish>)>::new());
-        for change in changes {
-            let change = match change {
-                Ok(change) => change,
-                Err(Malformed { change_id, why }) => {
-                    let message = why.to_string();
-                    let field = why.field();
-                    rejected_at_once.push(rejection(change_id, None, "bad-message", message, field));
-                    continue;
-                }
-            };
-            let (change_id, table_id) = (change.change_id.clone(), change.table_id.clone());
-            if change.cells() > CHANGE_CELLS {
-                let why = format!("a change has at most {CHANGE_CELLS} cells, not {}", change.cells());
-                rejected_at_once.push(rejection(change_id, Some(table_id), "too-large", why, None));
-                continue;
-            }
-            match Wish::new(Ask::Record(change)) {
-                Err(bad) => rejected_at_once.push(bad_key(change_id, Some(table_id), &bad)),
-                Ok(wish) => match by_table.iter_mut().find(|(table, _)| *table == table_id) {
-                    Some((_, wishes)) => wishes.push(wish),
-                    None => by_table.push((table_id, vec![wish])),
-                },
-            }
-        }
-        let server = self.server.clone();
-        let by_table: Vec<_> = by_table
-            .into_iter()
-            .map(|(table, wishes)| (self.editor(&table), table, wishes))
-            .collect();
-        self.busy = true;
-        self.job(async move {
-            let (mut made, mut rejected) = (Vec::new(), rejected_at_once);
-            for (editor, table, wishes) in by_table {
-                let ids: Vec<String> = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
-                match server.grant(&table, editor, wishes).await {
-                    Ok(granted) => made.push(granted),
-                    Err(problem) => {
-                        rejected.extend(
-                            ids.into_iter()
-                                .map(|id| self::rejected(id, Some(table.clone()), &problem)),
-                        );
-                    }
-                }
-            }
-            Done::Edited(Box::new(Edited::Offline { made, rejected }))
-        });
-    }
-
-    fn editor(&self, table: &str) -> Editor {
+    pub(super) fn editor(&self, table: &str) -> Editor {
         let writer = self.writer();
         let subscription = self.subscribed(table).and_then(|key| self.subscriptions.get(&key));
         Editor {
+            bytes: self.frame_bytes,
             stamp: Stamp {
                 at: writer.author.time as i64,
                 by: self
@@ -159,9 +104,9 @@ impl LiveDoor {
                 self.unconfirmed += 1;
                 self.job(async move { Done::Answer(made.told(&server).await) });
             }
-            Edited::Offline { made, rejected } => {
+            Edited::Offline(waited) => {
                 self.unconfirmed += 1;
-                self.job(async move { Done::Answer(vec![offline_told(&server, made, rejected).await]) });
+                self.job(async move { Done::Answer(vec![waited.told(&server).await]) });
             }
         }
     }
@@ -184,13 +129,14 @@ impl LiveDoor {
 
 impl Server {
     /// Has wishes about one table granted, each once.
-    async fn grant(self: &Arc<Self>, address: &str, editor: Editor, wishes: Vec<Wish>) -> Result<Made, Problem> {
+    pub(super) async fn grant(
+        self: &Arc<Self>,
+        address: &str,
+        editor: Editor,
+        wishes: Vec<Wish>,
+    ) -> Result<Made, Problem> {
         let table = self.table_id(address).await?;
         let ids = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
-        let cells: usize = wishes.iter().map(|wish| wish.ask().cells()).sum();
-        let changes = wishes.len().max(1);
-        let bytes =
-            EDIT_BYTES + 2 * self.config.live.message_bytes.min(cells * 1024 + (64 << 10)) + changes * MAX_ANSWER;
         let wishes = Arc::new(wishes);
         let editor = Arc::new(editor);
         for _ in 0..TRIES {
@@ -199,7 +145,7 @@ impl Server {
                 Err(problem) if problem.code == Code::Deleted => self.room_awake(&table).await?,
                 found => found?,
             };
-            let place = self.reserve(Need { changes, bytes }).await?;
+            let place = self.reserve(need(&wishes, editor.bytes)).await?;
             let (granting, wishes, editor) = (room.clone(), wishes.clone(), editor.clone());
             let granted: Result<Granted, NotDone> = off_runtime(move || {
                 let hand = Hand {
@@ -215,6 +161,7 @@ impl Server {
                 Ok(granted) => {
                     return Ok(Made {
                         seen: granted.seen(),
+                        heads: granted.heads,
                         room,
                         table,
                         ids,
@@ -247,36 +194,6 @@ impl Made {
     }
 }
 
-async fn offline_told(server: &Server, made: Vec<Made>, mut rejected_all: Vec<Rejected>) -> Utf8Bytes {
-    let (mut applied, mut merged, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
-    for made in made {
-        let table = made.table.to_string();
-        let saved = server.confirmed(&made.room, made.seen).await;
-        for (id, result) in made.ids.into_iter().zip(made.results) {
-            match (&saved, result) {
-                (Ok(true), Ok(accepted)) => {
-                    versions.insert(table.clone(), version::of(&accepted.version));
-                    match accepted.merged {
-                        true => merged.push(id),
-                        false => applied.push(id),
-                    }
-                }
-                (Ok(true), Err(not)) => rejected_all.push(not_taken(id, &table, &not)),
-                (Ok(false), _) => rejected_all.push(not_saved(id, &table)),
-                (Err(problem), _) => rejected_all.push(rejected(id, Some(table.clone()), problem)),
-            }
-        }
-    }
-    let done = OfflineDone {
-        applied: &applied,
-        merged: &merged,
-        rejected: &rejected_all,
-        versions: &versions,
-        durable: true,
-    };
-    text("offline_sync_complete", &done).into()
-}
-
 fn accepted_told(id: &str, table: &str, accepted: &Accepted) -> String {
     let record = accepted.record.as_ref().map(ToString::to_string);
     let told = crate::wire::live::Accepted {
@@ -292,7 +209,7 @@ fn accepted_told(id: &str, table: &str, accepted: &Accepted) -> String {
     text("change_accepted", &told)
 }
 
-fn not_taken(id: String, table: &str, not: &NotTaken) -> Rejected {
+pub(super) fn not_taken(id: String, table: &str, not: &NotTaken) -> Rejected {
     let code = match &not.why {
         Why::Refused => "refused",
         Why::NotATable => "not-a-table",
@@ -316,16 +233,16 @@ fn key_code(refusal: crate::room::KeyRefusal) -> &'static str {
     }
 }
 
-fn not_saved(id: String, table: &str) -> Rejected {
+pub(super) fn not_saved(id: String, table: &str) -> Rejected {
     let why = "the change could not be written to the disk and was taken back";
     rejection(id, Some(table.to_owned()), "not-saved", why.into(), None)
 }
 
-fn bad_key(change: String, table: Option<String>, bad: &BadKey) -> Rejected {
+pub(super) fn bad_key(change: String, table: Option<String>, bad: &BadKey) -> Rejected {
     rejection(change, table, "bad-key", bad.to_string(), Some("/changeId".into()))
 }
 
-fn rejected(change: String, table: Option<String>, problem: &Problem) -> Rejected {
+pub(super) fn rejected(change: String, table: Option<String>, problem: &Problem) -> Rejected {
     rejection(
         change,
         table,
@@ -335,7 +252,7 @@ fn rejected(change: String, table: Option<String>, problem: &Problem) -> Rejecte
     )
 }
 
-fn rejection(
+pub(super) fn rejection(
     change_id: String,
     table_id: Option<String>,
     code: &'static str,

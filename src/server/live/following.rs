@@ -160,6 +160,9 @@ impl LiveDoor {
             catching_up: false,
             parked: None,
         };
+        // A mark that was set while it was being made was passed over, since there was nothing to look at. Set for ever, it
+        // would say nothing any more (lost wakeup).
+        subscription.following.mark.clear();
         self.subscriptions.insert(key, subscription);
         // What became durable while it was being made.
         self.enqueue(key);

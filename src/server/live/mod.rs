@@ -7,6 +7,7 @@
 mod door;
 mod editing;
 mod following;
+mod offline;
 mod presence;
 mod session;
 

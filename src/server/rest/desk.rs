@@ -13,7 +13,7 @@ use super::tombstones;
 use crate::document::crdt::Document;
 use crate::document::table::{NotATable, TableIndex};
 use crate::id::DocumentId;
-use crate::room::{Edited, Room, Seen, TableReading, Waking};
+use crate::room::{Edited, Room, Seen, TableReading, Views, Waking};
 
 /// A request that could not be served by then is told to come back. The tests of this crate wait for it to pass.
 pub(super) const PATIENCE: Duration = Duration::from_secs(if cfg!(test) { 1 } else { 30 });
@@ -74,11 +74,25 @@ impl Server {
         id: &DocumentId,
         look: impl Fn(&Document, &TableIndex) -> T + Send + Sync + 'static,
     ) -> Result<Edited<T>, Problem> {
+        self.look_views(id, move |document, index, _| look(document, index))
+            .await
+    }
+
+    /// As [`look_table`](Self::look_table), with the views of the table that are at hand.
+    pub(super) async fn look_views<T: Send + 'static>(
+        &self,
+        id: &DocumentId,
+        look: impl Fn(&Document, &TableIndex, &mut Views<'_>) -> T + Send + Sync + 'static,
+    ) -> Result<Edited<T>, Problem> {
         let look = Arc::new(look);
         loop {
             let room = self.find(id).await?;
             let (reading, looking) = (room.clone(), look.clone());
-            let look = move || reading.look_table(Instant::now(), |document, index| looking(document, index));
+            let look = move || {
+                let look =
+                    |document: &Document, index: &TableIndex, views: &mut Views<'_>| looking(document, index, views);
+                reading.look_views(Instant::now(), look)
+            };
             // Fallen asleep in between: once more.
             let Ok(seen) = off_runtime(look).await? else { continue };
             if self.saved(&room, seen.position, seen.epoch).await? {

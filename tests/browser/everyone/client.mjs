@@ -3,7 +3,7 @@
 import { generateKeyBetween } from "fractional-indexing"
 import { v2 } from "../../clients/client.mjs"
 import { until } from "../../clients/deadline.mjs"
-import { ACTORS, COLUMNS, rowsOf, STATES, Values } from "./table.mjs"
+import { ACTORS, COLUMNS, isFull, rowsOf, STATES, Values } from "./table.mjs"
 
 const ME = ACTORS.client
 const { Automerge } = v2
@@ -11,6 +11,9 @@ const scalar = value => (typeof value === "string" ? v2.scalar(value) : value)
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 export class Script {
+  /** Whether the adapter wanted to connect while there was no network. */
+  #askedFor = false
+
   constructor(client, document, { random, ledger }) {
     this.client = client
     this.document = document
@@ -22,7 +25,7 @@ export class Script {
   async edit() {
     const rows = rowsOf(this.document.value)
     const live = rows.filter(row => !row.deleted)
-    const full = live.filter(({ cells }) => ["cVotes", "cTags", "cLinks", "cNotes"].every(id => cells[id] !== undefined))
+    const full = live.filter(isFull)
     const deeds = [
       [() => this.#set(this.random.pick(live)), 40],
       [() => this.#increment(this.random.pick(full)), 12],
@@ -38,11 +41,30 @@ export class Script {
     if (this.random.chance(0.4)) await this.#settled()
   }
 
+  /** Loses the network, which its adapter tries to get back, in vain. */
+  async leave() {
+    if (this.#isGone()) return
+    const { adapter } = this.client
+    adapter.connect = () => (this.#askedFor = true)
+    await this.client.cut()
+  }
+
+  comeBack() {
+    const { adapter } = this.client
+    delete adapter.connect
+    if (this.#askedFor) adapter.connect(adapter.peerId, adapter.peerMetadata)
+    this.#askedFor = false
+  }
+
+  #isGone() {
+    const { repo, adapter } = this.client
+    return !repo.peers.includes(adapter.remotePeerId)
+  }
+
   /** Until the server holds all of it, or is gone. */
   #settled() {
     const { client, document } = this
-    const gone = () => !client.repo.peers.includes(client.adapter.remotePeerId)
-    const settled = () => gone() || document.isHeldBy(client.serverStorageId)
+    const settled = () => this.#isGone() || document.isHeldBy(client.serverStorageId)
     // What the server has may be told before what others did has come.
     const news = ["remote-heads", "heads-changed"].map(name => [document.handle, name])
     const events = [...news, [client.repo.networkSubsystem, "peer-disconnected"]]

@@ -9,6 +9,8 @@ export class History {
   /** By place, which is the path below the rows (`row/column`, `row/column/id`): the operations there. */
   #places = new Map()
   #objects = new Map()
+  /** The operations in whose place another was put by somebody who knew of them. */
+  #overwritten = new Set()
 
   constructor(doc) {
     const changes = Automerge.getAllChanges(doc).map(change => Automerge.decodeChange(change))
@@ -21,6 +23,8 @@ export class History {
   }
 
   #take(op) {
+    // A step of a counter leaves the counter where it is.
+    if (op.action !== "inc") for (const before of op.pred) this.#overwritten.add(before)
     if (op.key === undefined) return
     const parent = op.obj === "_root" ? [] : (this.#objects.get(op.obj) ?? null)
     if (!parent) return
@@ -37,10 +41,9 @@ export class History {
     return (this.#places.get(place) ?? []).filter(op => op.action === "set" && op.value === value)
   }
 
-  /** Whether something was written there after this: by one who knew of it, or at the same time and it won. */
-  isSuperseded(place, write) {
-    const later = op => op.counter > write.counter || (op.counter === write.counter && op.actor > write.actor)
-    return this.#places.get(place).some(op => op.action !== "inc" && later(op))
+  /** Whether somebody who knew of this write has put something else in its place. If not, it is there, and perhaps not alone. */
+  isOverwritten({ counter, actor }) {
+    return this.#overwritten.has(`${counter}@${actor}`)
   }
 
   /** How often something was written or taken away at a place. */

@@ -1,4 +1,4 @@
-// Three who edit at once, none far ahead of the others, and the moment in which the server dies.
+// Some who edit at once, none far ahead of the others, and the moment in which the server dies.
 
 import { EventEmitter } from "node:events"
 import { until } from "../../clients/deadline.mjs"
@@ -54,8 +54,18 @@ export class Pace extends EventEmitter {
   done(name) {
     this.#made.set(name, this.#made.get(name) + 1)
     this.emit("edit")
-    const all = [...this.#made.values()].reduce((sum, made) => sum + made)
-    if (!this.#died && all >= this.#deathAt) this.#died = this.#dieAndReturn()
+    if (!this.#died && this.#all() >= this.#deathAt) this.#died = this.#dieAndReturn()
+  }
+
+  /** Waits until so many edits have been made by all together, and returns their number; null if that is when all are made. */
+  async after(edits) {
+    const last = this.#edits * this.#made.size
+    await until(`${edits} edits are made`, () => this.#all() >= Math.min(edits, last), [[this, "edit"]], 60_000)
+    return this.#all() < last ? this.#all() : null
+  }
+
+  #all() {
+    return [...this.#made.values()].reduce((sum, made) => sum + made)
   }
 
   #slowest() {

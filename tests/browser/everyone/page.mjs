@@ -10,8 +10,9 @@ export class Typist {
   /** How often it moved a counter by one. */
   steps = 0
 
-  constructor(window, { random }) {
+  constructor(window, { cable, random }) {
     this.window = window
+    this.cable = cable
     this.random = random
     this.values = new Values(ME)
   }
@@ -26,15 +27,23 @@ export class Typist {
     await this.random.weighted(deeds)()
   }
 
-  /** To a column, some rows up or down. */
+  async leave() {
+    await this.cable.cut()
+    await this.window.status("offline")
+  }
+
+  comeBack() {
+    return this.cable.plug()
+  }
+
+  /** To a column, some rows up or down: keys that nobody waits between, as when they are held down. */
   async #go(column) {
     const { window, random } = this
-    const key = random.pick(["ArrowUp", "ArrowDown"])
-    for (let steps = random.whole(0, 3); steps > 0; steps--) await window.press(key)
     const last = COLUMNS.length - 1
-    await window.press(column > last / 2 ? "End" : "Home")
-    const [arrow, steps] = column > last / 2 ? ["ArrowLeft", last - column] : ["ArrowRight", column]
-    for (let step = 0; step < steps; step++) await window.press(arrow)
+    const [end, arrow, steps] = column > last / 2 ? ["End", "ArrowLeft", last - column] : ["Home", "ArrowRight", column]
+    const ways = Array(random.whole(0, 3)).fill(random.pick(["ArrowUp", "ArrowDown"]))
+    const keys = [...ways, end, ...Array(steps).fill(arrow)]
+    await Promise.all(keys.map(key => window.press(key)))
   }
 
   async #cell() {

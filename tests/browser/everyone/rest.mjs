@@ -1,9 +1,27 @@
 // A back end with curl: every write under a key, sent again until it is answered, and sometimes once more after that.
 
 import assert from "node:assert/strict"
-import { COLUMNS, STATES, UNIQUE, Values, ACTORS } from "./table.mjs"
+import { ACTORS, COLUMNS, isFull, newCells, STATES, UNIQUE, Values } from "./table.mjs"
 
 const ME = ACTORS.rest
+
+/** Rows that are not done, or that are open or busy. */
+const filterOf = whetherDone =>
+  whetherDone ? [{ column: "cDone", op: "equals", value: false }] : [{ column: "cState", op: "anyOf", value: ["open", "busy"] }]
+
+/** What others follow of the table. */
+const VIEW = {
+  name: "To do",
+  filter: filterOf(false),
+  sort: [{ column: "cNumber", descending: true }],
+  columns: ["cNumber", "cText", "cVotes", "cLinks"],
+}
+
+async function post(url, body) {
+  const response = await fetch(url, { method: "POST", body: JSON.stringify(body) })
+  assert.equal(response.status, 201, await response.clone().text())
+  return response.json()
+}
 
 export class BackEnd {
   #known = []
@@ -13,9 +31,10 @@ export class BackEnd {
   repeated = 0
   refused = 0
 
-  constructor(server, table, { random, ledger, pace }) {
+  constructor(server, { table, view }, { random, ledger, pace }) {
     this.server = server
     this.table = table
+    this.view = view
     this.random = random
     this.ledger = ledger
     this.pace = pace
@@ -23,9 +42,9 @@ export class BackEnd {
   }
 
   static async create(server, body) {
-    const response = await fetch(`${server.url}/v1/tables`, { method: "POST", body: JSON.stringify(body) })
-    assert.equal(response.status, 201, await response.clone().text())
-    return response.json()
+    const made = await post(`${server.url}/v1/tables`, body)
+    const view = await post(`${server.url}/v1/tables/${made.table}/views`, VIEW)
+    return { ...made, view: view.id }
   }
 
   async edit() {
@@ -41,6 +60,9 @@ export class BackEnd {
       [() => this.#delete(), 4],
       [() => this.#restore(), 4],
       [() => this.#move(), 6],
+      [() => this.#rename(), 2],
+      [() => this.#resize(), 2],
+      [() => this.#filter(), 1],
     ]
     await this.random.weighted(deeds)()
   }
@@ -57,9 +79,14 @@ export class BackEnd {
     }
   }
 
-  /** The version of the table, as its heads. */
-  async heads() {
-    return (await this.#read("")).version.split(".").sort()
+  /** The table without its rows. */
+  about() {
+    return this.#read("")
+  }
+
+  /** The cells that hold several values. */
+  async conflicts() {
+    return (await this.#read("/conflicts")).cells
   }
 
   async #read(path) {
@@ -121,10 +148,8 @@ export class BackEnd {
     return this.random.pick(this.#known)
   }
 
-  /** A row whose counter, text and ids others have made already: two who make one at once make two. */
   #full() {
-    const full = this.#known.filter(({ cells }) => ["cVotes", "cTags", "cLinks", "cNotes"].every(id => cells[id] !== undefined))
-    return this.random.pick(full)
+    return this.random.pick(this.#known.filter(isFull))
   }
 
   #value(column) {
@@ -187,8 +212,7 @@ export class BackEnd {
   }
 
   #newRow() {
-    const count = this.random.whole(0, 20)
-    return { cText: this.values.text(), cTags: ["amber"], cLinks: ["first"], cNotes: "first", cVotes: count }
+    return newCells(this.values.text(), this.random.whole(0, 20))
   }
 
   #place() {
@@ -245,5 +269,18 @@ export class BackEnd {
 
   #move() {
     return this.#send("PATCH", `/rows/${this.#row().id}`, { at: this.#place() }, () => {})
+  }
+
+  #rename() {
+    return this.#send("PATCH", "", { title: `Everyone's ${this.values.text()}` }, () => {})
+  }
+
+  #resize() {
+    return this.#send("PATCH", `/columns/${this.random.pick(COLUMNS).id}`, { width: this.random.whole(100, 140) }, () => {})
+  }
+
+  /** Another meaning of the view: who follows it is shown everything anew. */
+  #filter() {
+    return this.#send("PATCH", `/views/${this.view}`, { filter: filterOf(this.random.chance(0.5)) }, () => {})
   }
 }

@@ -6,14 +6,14 @@ const { Automerge } = v2
 
 const option = id => ({ id, name: id })
 
-/** One column of each kind. Of the options each of the three has its own tags, so that it is known who put one in. */
+/** One column of each kind. Of the options each of the four has its own tags, so that it is known who put one in. */
 export const COLUMNS = [
   { id: "cText", name: "Text", kind: "text" },
   { id: "cNumber", name: "Number", kind: "number" },
   { id: "cDone", name: "Done", kind: "checkbox" },
   { id: "cDue", name: "Due", kind: "date" },
   { id: "cState", name: "State", kind: "select", options: ["open", "busy", "shut"].map(option) },
-  { id: "cTags", name: "Tags", kind: "multiselect", options: ["amber", "beige", "coral", "denim", "ebony", "fawn"].map(option) },
+  { id: "cTags", name: "Tags", kind: "multiselect", options: ["amber", "beige", "coral", "denim", "ebony", "fawn", "green", "hazel"].map(option) },
   { id: "cLinks", name: "Links", kind: "link" },
   { id: "cNotes", name: "Notes", kind: "longtext" },
   { id: "cVotes", name: "Votes", kind: "counter" },
@@ -21,11 +21,18 @@ export const COLUMNS = [
 
 export const STATES = ["open", "busy", "shut"]
 
+/** What a new row holds: its own text, and whatever others need to write into. */
+export const newCells = (text, count) => ({ cText: text, cTags: ["amber"], cLinks: ["first"], cNotes: "first", cVotes: count })
+
+/** Whether the texts, ids and counters of a row have been made: two who make one at once make two. */
+export const isFull = ({ cells }) => ["cVotes", "cTags", "cLinks", "cNotes"].every(id => cells[id] !== undefined)
+
 /** Who is who: the beginning of each text, the tags, the century of the dates and the millions of the numbers. */
 export const ACTORS = {
   page: { sign: "p", tags: ["amber", "beige"], millions: 1 },
   client: { sign: "c", tags: ["coral", "denim"], millions: 2 },
   rest: { sign: "r", tags: ["ebony", "fawn"], millions: 3 },
+  live: { sign: "l", tags: ["green", "hazel"], millions: 4 },
 }
 
 /** What everyone begins with: texts, ids and counters are there, so that everyone writes into the same ones. */
@@ -39,7 +46,7 @@ export const firstRow = number => ({
   cVotes: 100,
 })
 
-/** The values of one of the three, none twice. */
+/** The values of one of the four, none twice. */
 export class Values {
   #number = 0
 

@@ -11,3 +11,4 @@ mod paging;
 mod rows;
 pub mod stage;
 mod table;
+mod viewing;

@@ -62,7 +62,7 @@ fn what_a_newer_server_says_is_no_mistake() {
         Message::Unknown("weather_report".into())
     );
     let text = json!({ "type": "heartbeat_ack" }).to_string();
-    assert_eq!(Message::read(&text), Ok(Message::Heartbeat));
+    assert_eq!(Message::read(&text), Ok(Message::Heartbeat(Heartbeat::default())));
     let odd = json!({ "tableId": TABLE, "version": "ab", "changes": [{ "type": "twinkle", "recordId": "b.r" }] });
     let Message::Changes(changes) = read("batch_changes", odd) else {
         panic!("it is one")

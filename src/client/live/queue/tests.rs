@@ -126,11 +126,9 @@ fn a_part_is_no_larger_than_the_server_takes_it() {
     for number in 0..1_200 {
         queue.push(update(&number.to_string(), &number.to_string())).unwrap();
     }
-    for cells in [300, 300] {
-        let large = What::Record(record("large", cells));
-        queue
-            .push(edit(&format!("large {}", queue.entries.len()), large))
-            .unwrap();
+    for number in 0..2 {
+        let large = What::Record(record(&"large".repeat(60_000), 1));
+        queue.push(edit(&format!("large {number}"), large)).unwrap();
     }
     queue.connected();
     let mut sizes = Vec::new();
@@ -209,4 +207,35 @@ fn no_more_than_a_number_lies_with_the_server() {
     queue.made("0");
     assert_eq!(told(queue.next(now)), one("record_change", "64"));
     assert_eq!(queue.under_way().count(), UNDER_WAY);
+}
+
+/// Edits made on very many versions of a table are more than the server writes at once.
+#[test]
+fn what_is_too_much_with_others_is_sent_alone_and_once() {
+    let (mut queue, now) = (Queue::new(MOST), Instant::now());
+    for name in ["1", "2", "3"] {
+        queue.push(update(name, name)).unwrap();
+    }
+    queue.connected();
+    queue.next(now).unwrap();
+    assert!(queue.otherwise("2", Together::TooMuch));
+    queue.made("1");
+    queue.made("3");
+    assert_eq!(told(queue.next(now)), one("sync_offline_changes", "2 at ab"));
+    assert!(
+        !queue.otherwise("2", Together::TooMuch),
+        "there is nothing left to take away"
+    );
+}
+
+#[test]
+fn an_edit_on_a_version_that_never_was_goes_by_what_its_author_saw() {
+    let (mut queue, now) = (Queue::new(MOST), Instant::now());
+    queue.push(update("1", "b.r")).unwrap();
+    queue.connected();
+    queue.next(now).unwrap();
+    assert!(queue.otherwise("1", Together::UnknownVersion));
+    assert_eq!(told(queue.next(now)), one("sync_offline_changes", "1"));
+    assert!(!queue.otherwise("1", Together::UnknownVersion));
+    assert!(!queue.otherwise("unknown", Together::TooMuch));
 }

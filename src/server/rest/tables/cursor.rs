@@ -14,7 +14,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::document::table::RowEntry;
+use super::pages::Order;
+use crate::document::table::{RowEntry, RowId};
+use crate::document::view::ViewRows;
 
 /// The longest cursor that is looked at, in characters.
 const MAX_CHARACTERS: usize = 4096;
@@ -34,6 +36,48 @@ pub(super) enum Cursor {
     /// Behind the first of these rows that is there, the last row of the page first; or else at this position.
     #[serde(rename = "r")]
     Rows { rows: Vec<String>, position: usize },
+}
+
+/// Rows in some order, from which pages are cut.
+pub(super) trait Listed {
+    fn len(&self) -> usize;
+
+    /// The row at a position that is less than [`len`](Self::len).
+    fn row(&self, at: usize) -> &Arc<RowEntry>;
+
+    /// Where a row stands, which is most likely where it stood before.
+    fn position(&self, row: &str, near: usize) -> Option<usize>;
+}
+
+impl Listed for [Arc<RowEntry>] {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn row(&self, at: usize) -> &Arc<RowEntry> {
+        &self[at]
+    }
+
+    fn position(&self, row: &str, near: usize) -> Option<usize> {
+        match self.get(near).is_some_and(|there| there.id.as_str() == row) {
+            true => Some(near),
+            false => self.iter().position(|there| there.id.as_str() == row),
+        }
+    }
+}
+
+impl Listed for ViewRows {
+    fn len(&self) -> usize {
+        self.len()
+    }
+
+    fn row(&self, at: usize) -> &Arc<RowEntry> {
+        self.key_at(at).row()
+    }
+
+    fn position(&self, row: &str, _: usize) -> Option<usize> {
+        self.position(&RowId::parse(row).ok()?)
+    }
 }
 
 /// Which query a cursor belongs to.
@@ -64,36 +108,38 @@ pub(super) enum BadCursor {
 
 impl Cursor {
     /// Behind the last row of a page that ends before `end`; `None` if there is no row behind it.
-    pub fn behind(rows: &[Arc<RowEntry>], end: usize, sorted: bool) -> Option<Self> {
-        let page = rows.get(..end).filter(|_| end < rows.len())?;
-        let last = page.last()?;
-        if !sorted && last.order.len() <= MAX_ORDER {
+    pub fn behind(rows: &(impl Listed + ?Sized), end: usize, order: Order) -> Option<Self> {
+        if end >= rows.len() {
+            return None;
+        }
+        let last = rows.row(end.checked_sub(1)?);
+        if order == Order::OfTable && last.order.len() <= MAX_ORDER {
             return Some(Self::Place {
                 order: last.order.to_string(),
                 row: last.id.to_string(),
             });
         }
-        let rows = page.iter().rev().take(REMEMBERED).map(|row| row.id.to_string());
+        let page = (0..end).rev().take(REMEMBERED).map(|at| rows.row(at).id.to_string());
         Some(Self::Rows {
-            rows: rows.collect(),
+            rows: page.collect(),
             position: end - 1,
         })
     }
 
     /// Where the next page begins among these rows.
-    pub fn start(&self, rows: &[Arc<RowEntry>], sorted: bool) -> usize {
+    pub fn start(&self, rows: &(impl Listed + ?Sized), order: Order) -> usize {
         match self {
-            Self::Place { order, row } if !sorted => {
-                let place = (order.as_str(), row.as_str());
-                rows.partition_point(|other| (&*other.order, other.id.as_str()) <= place)
+            Self::Place { order: text, row } if order == Order::OfTable => {
+                let place = (text.as_str(), row.as_str());
+                first_behind(rows, |other| (&*other.order, other.id.as_str()) <= place)
             }
             // The view was not sorted when the page before was made.
-            Self::Place { row, .. } => position(rows, row, 0).map_or(0, |at| at + 1),
+            Self::Place { row, .. } => rows.position(row, 0).map_or(0, |at| at + 1),
             Self::Rows {
                 rows: known,
                 position: at,
             } => {
-                let behind = known.iter().find_map(|row| position(rows, row, *at));
+                let behind = known.iter().find_map(|row| rows.position(row, *at));
                 behind.map_or(*at, |at| at + 1).min(rows.len())
             }
         }
@@ -117,12 +163,17 @@ impl Cursor {
     }
 }
 
-/// Where a row stands, which is most likely where it stood before.
-fn position(rows: &[Arc<RowEntry>], row: &str, near: usize) -> Option<usize> {
-    match rows.get(near).is_some_and(|there| there.id.as_str() == row) {
-        true => Some(near),
-        false => rows.iter().position(|there| there.id.as_str() == row),
+/// The position of the first row that is not before the place; the rows are in the order of the table.
+fn first_behind(rows: &(impl Listed + ?Sized), is_before: impl Fn(&RowEntry) -> bool) -> usize {
+    let (mut low, mut high) = (0, rows.len());
+    while low < high {
+        let middle = low + (high - low) / 2;
+        match is_before(rows.row(middle)) {
+            true => low = middle + 1,
+            false => high = middle,
+        }
     }
+    low
 }
 
 #[cfg(test)]
@@ -130,8 +181,6 @@ mod tests {
     use automerge::ROOT;
 
     use super::*;
-    use crate::document::table::RowId;
-
     fn rows(ids: &[&str]) -> Vec<Arc<RowEntry>> {
         let row = |id: &&str| {
             Arc::new(RowEntry {
@@ -146,26 +195,34 @@ mod tests {
 
     #[test]
     fn a_page_follows_the_place_of_a_row_that_is_gone() {
-        let cursor = Cursor::behind(&rows(&["a", "b", "c", "d"]), 2, false).unwrap();
-        assert_eq!(cursor.start(&rows(&["a", "b", "c", "d"]), false), 2);
-        assert_eq!(cursor.start(&rows(&["c", "d"]), false), 0);
-        assert_eq!(cursor.start(&rows(&["a", "a1", "b", "b1", "c"]), false), 3);
-        assert_eq!(Cursor::behind(&rows(&["a", "b"]), 2, false), None);
+        let cursor = Cursor::behind(&*rows(&["a", "b", "c", "d"]), 2, Order::OfTable).unwrap();
+        assert_eq!(cursor.start(&*rows(&["a", "b", "c", "d"]), Order::OfTable), 2);
+        assert_eq!(cursor.start(&*rows(&["c", "d"]), Order::OfTable), 0);
+        assert_eq!(cursor.start(&*rows(&["a", "a1", "b", "b1", "c"]), Order::OfTable), 3);
+        assert_eq!(Cursor::behind(&*rows(&["a", "b"]), 2, Order::OfTable), None);
     }
 
     #[test]
     fn a_sorted_page_follows_the_last_row_that_is_still_there() {
-        let cursor = Cursor::behind(&rows(&["d", "c", "b", "a"]), 3, true).unwrap();
-        assert_eq!(cursor.start(&rows(&["d", "c", "b", "a"]), true), 3);
-        assert_eq!(cursor.start(&rows(&["c", "a"]), true), 1, "b is gone, a is next");
-        assert_eq!(cursor.start(&rows(&["x", "y", "z"]), true), 2, "all are gone");
-        assert_eq!(cursor.start(&[], true), 0);
+        let cursor = Cursor::behind(&*rows(&["d", "c", "b", "a"]), 3, Order::OfCells).unwrap();
+        assert_eq!(cursor.start(&*rows(&["d", "c", "b", "a"]), Order::OfCells), 3);
+        assert_eq!(
+            cursor.start(&*rows(&["c", "a"]), Order::OfCells),
+            1,
+            "b is gone, a is next"
+        );
+        assert_eq!(
+            cursor.start(&*rows(&["x", "y", "z"]), Order::OfCells),
+            2,
+            "all are gone"
+        );
+        assert_eq!(cursor.start(&*rows(&[]), Order::OfCells), 0);
     }
 
     #[test]
     fn a_cursor_survives_its_text_and_no_other_query() {
         let (query, other) = (Query::of(["a", "b"]), Query::of(["ab", ""]));
-        let cursor = Cursor::behind(&rows(&["a", "b"]), 1, false).unwrap();
+        let cursor = Cursor::behind(&*rows(&["a", "b"]), 1, Order::OfTable).unwrap();
         let text = cursor.seal(query);
         assert_eq!(Cursor::open(&text, query), Ok(cursor));
         assert_eq!(Cursor::open(&text, other), Err(BadCursor::OtherQuery));

@@ -8,6 +8,7 @@ mod cells;
 mod columns;
 mod cursor;
 mod heavy;
+mod pages;
 mod query;
 mod row;
 mod rows;
