@@ -28,6 +28,8 @@ mod index;
 mod ledger;
 #[path = "table_model/merging.rs"]
 mod merging;
+#[path = "table_model/planning.rs"]
+mod planning;
 #[path = "table_model/purge.rs"]
 mod purge;
 #[path = "table_model/replica.rs"]

@@ -13,7 +13,7 @@ use roundtable::id::{ConnectionId, DocumentId};
 use roundtable::room::{Commit, Room, RoomLimits, Rooms, Waking, Writer};
 use roundtable::store::engine::Engine;
 use roundtable::store::memory::{MemoryEngine, Survives};
-use roundtable::store::{Append, Committer, Need, Progress, Snapshot, Store, StoreLimits, StoredChange};
+use roundtable::store::{Append, Committer, Need, Place, Progress, Snapshot, Store, StoreLimits, StoredChange};
 use roundtable::sync::bindings::{self, Bindings};
 use roundtable::sync::gate::{self, GateLimits};
 
@@ -116,6 +116,11 @@ impl Desk {
         let place = place.expect("the queue has room");
         let done = self.room.commit(place, opened.changes, &self.writer, Instant::now());
         done.map_err(|_| "the room fell asleep").unwrap()
+    }
+
+    /// A place in the queue of the committer.
+    pub fn reserve(&self, need: Need) -> Place {
+        self.store.try_reserve(need).expect("the queue has room")
     }
 
     /// Makes what was taken durable, and has it announced.

@@ -286,7 +286,7 @@ struct Planner<'a, D, R> {
     writes: Vec<Write>,
     /// The order of rows, made when the first edit asks for it: most lists of edits only write cells.
     lane: Option<Lane<'a, RowId>>,
-    /// Rows were placed without it; see [`Planner::place_rows`](Self::place_rows).
+    /// Rows do not all stand where the index says; see [`Planner::place_rows`](Self::place_rows).
     is_placed: bool,
     /// Rows that are new, deleted, restored or purged, by whether they are live; none for a purged one.
     rows: Overlay<RowId, Option<bool>>,

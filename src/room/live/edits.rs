@@ -119,15 +119,15 @@ impl Room {
         let Live::Awake(document) = live else {
             return Err(NotDone::NotAwake);
         };
-        let index = match table.follow(document) {
-            Ok(index) => index,
+        match table.follow(document) {
+            // Not held any longer: while it is, whoever follows makes a copy of it.
+            Ok(index) => granting.read(document, &index, rng),
             Err(why) => {
                 let why = NotTaken::new(Why::NotATable, Mistake::new("", why));
                 granting.refuse_open(&why);
                 return Ok(());
             }
-        };
-        granting.read(document, &index, rng);
+        }
         while granting.is_open() {
             let index = table.follow(document).map_err(|why| NotDone::Failed(why.to_string()))?;
             let rounds = granting.sort(document, &index, rng);

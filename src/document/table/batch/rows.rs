@@ -18,6 +18,7 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
         let block = self.block_near(at);
         let ids = self.new_ids(block, rows)?;
         let placed = self.place_rows(at, &ids)?;
+        self.is_placed = true;
         self.rekey_rows(placed.rekeyed);
         for (number, ((id, key), row)) in ids.iter().zip(placed.keys).zip(rows).enumerate() {
             self.writes.push(Write::AddRow {
@@ -56,7 +57,6 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
         let placement = place_by(rows, |row| &row.order, before, ids.len());
         let rekeyed = placement.rekeyed.into_iter();
         let rekeyed = rekeyed.map(|(at, key)| (rows[at].id.clone(), key)).collect();
-        self.is_placed = true;
         Ok(Placed {
             rekeyed,
             keys: placement.keys,
@@ -126,6 +126,7 @@ impl<'a, D: ReadDoc, R: Rng> Planner<'a, D, R> {
         let lane = self.lane();
         lane.take(rows);
         let placed = lane.insert("rows", to, rows)?.ok_or_else(|| no_anchor(to))?;
+        self.is_placed = true;
         self.rekey_rows(placed.rekeyed);
         self.rekey_rows(rows.iter().cloned().zip(placed.keys).collect());
         Ok(Outcome::Done)
