@@ -18,6 +18,8 @@ mod feed;
 mod feed_client;
 #[path = "table_model/feed_people.rs"]
 mod feed_people;
+#[path = "table_model/feed_raw.rs"]
+mod feed_raw;
 #[path = "table_model/feed_stories.rs"]
 mod feed_stories;
 #[path = "table_model/history.rs"]
