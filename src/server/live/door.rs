@@ -126,11 +126,8 @@ impl LiveDoor {
 
     /// Whether a request is done before those that wait: it tells what somebody does at a table that is followed.
     fn is_at_once(&self, request: &Request) -> bool {
-        let is_presence = matches!(
-            request,
-            Request::Cursor(_) | Request::Selection(_) | Request::Typing(_) | Request::Heartbeat(_)
-        );
-        let is_followed = request.table().is_none_or(|table| self.subscribed(table).is_some());
+        let is_presence = matches!(request, Request::Cursor(_) | Request::Selection(_) | Request::Typing(_));
+        let is_followed = request.table().is_some_and(|table| self.subscribed(table).is_some());
         self.session.is_some() && is_presence && is_followed
     }
 

@@ -150,7 +150,8 @@ impl LiveDoor {
     /// Whatever this connection says shows that its user is there, in every room.
     pub(super) fn sign_of_life(&mut self) {
         let now = Instant::now();
-        if self.alive.is_some_and(|alive| now.duration_since(alive) < SIGN_OF_LIFE) {
+        let often = SIGN_OF_LIFE.min(self.server.config.room.audience.presence_ttl / 4);
+        if self.alive.is_some_and(|alive| now.duration_since(alive) < often) {
             return;
         }
         self.alive = Some(now);
