@@ -11,40 +11,30 @@ use std::time::{Duration, Instant};
 pub struct Server {
     child: Child,
     address: SocketAddr,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
+    settings: Vec<String>,
 }
 
 impl Server {
     /// Starts the binary of this very build, or the one that `ROUNDTABLE_BIN` names, on an empty folder.
     pub fn start(settings: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the data");
-        let binary = std::env::var_os("ROUNDTABLE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_roundtable").into());
-        let mut command = Command::new(binary);
-        command
-            .args(["serve", "--listen", "127.0.0.1:0", "--set", "demo=false", "--data"])
-            .arg(folder.path().join("data"))
-            .env("RUST_LOG", "warn")
-            .stdout(Stdio::piped());
-        for setting in settings {
-            command.args(["--set", setting]);
-        }
-        let mut child = command.spawn().expect("the server's binary starts");
-        let mut line = String::new();
-        let stdout = child.stdout.take().expect("asked for");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("the server says where it is");
-        let address = line
-            .split("http://")
-            .nth(1)
-            .map(|rest| rest.trim().trim_end_matches('/'));
+        let settings: Vec<String> = settings.iter().map(|setting| setting.to_string()).collect();
+        let (child, address) = spawn(&folder, &settings);
         Self {
             child,
-            address: address
-                .and_then(|address| address.parse().ok())
-                .expect("an address in its first line"),
-            _folder: folder,
+            address,
+            folder,
+            settings,
         }
+    }
+
+    /// Ends the process as an administrator does, and starts another one on the same data, at another address.
+    pub fn restart(&mut self) {
+        let ended = Command::new("kill").arg(self.child.id().to_string()).status();
+        assert!(ended.expect("kill can be run").success());
+        self.child.wait().expect("it ends");
+        (self.child, self.address) = spawn(&self.folder, &self.settings);
     }
 
     pub fn address(&self) -> SocketAddr {
@@ -122,6 +112,31 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn spawn(folder: &tempfile::TempDir, settings: &[String]) -> (Child, SocketAddr) {
+    let binary = std::env::var_os("ROUNDTABLE_BIN").unwrap_or_else(|| env!("CARGO_BIN_EXE_roundtable").into());
+    let mut command = Command::new(binary);
+    command
+        .args(["serve", "--listen", "127.0.0.1:0", "--set", "demo=false", "--data"])
+        .arg(folder.path().join("data"))
+        .env("RUST_LOG", "warn")
+        .stdout(Stdio::piped());
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    let mut child = command.spawn().expect("the server's binary starts");
+    let mut line = String::new();
+    let stdout = child.stdout.take().expect("asked for");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("the server says where it is");
+    let address = line
+        .split("http://")
+        .nth(1)
+        .map(|rest| rest.trim().trim_end_matches('/'));
+    let address = address.and_then(|address| address.parse().ok());
+    (child, address.expect("an address in its first line"))
 }
 
 /// One line of a status file of the kernel, in bytes.

@@ -34,7 +34,7 @@
 //!   is what a program stores to outlive itself; [`LiveOptions::pending`] takes it up again.
 //! - It stops for good when coming back can do no good ([`LiveEnd::is_final`]).
 //! - Every wait takes a limit. What it keeps is bounded by [`LiveLimits`], tables as large as they are.
-//! - What is pure (model, queue, backoff, session) knows no socket; [`socket`](self) tasks are thin.
+//! - What it knows and wants (model, queue, backoff, session) is pure; the one task has the socket and the waits.
 
 mod backoff;
 mod board;

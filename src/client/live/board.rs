@@ -70,6 +70,7 @@ pub struct Events {
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, one at a time")]
 pub enum Happened {
     To(DocumentId, Event),
     /// So many events were dropped, since nobody took them.

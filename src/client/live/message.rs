@@ -17,6 +17,7 @@ use crate::wire::table::{Column, Made, Skipped};
 
 /// One message of the server.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, one at a time")]
 pub(super) enum Message {
     Welcome(Welcome),
     Snapshot(Box<TableSnapshot>),

@@ -39,6 +39,7 @@ pub struct Person {
 
 /// What follows from what was heard.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "made and taken apart at once, one at a time")]
 pub(super) enum News {
     /// The server knows who this is.
     Welcome,

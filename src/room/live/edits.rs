@@ -84,7 +84,7 @@ impl Room {
         if granting.is_open() {
             self.forget_gone(&mut slot);
             let done = self.grant_open(&mut slot, &mut granting, rng);
-            let (changes, notes) = granting.to_be_stored();
+            let (changes, notes) = granting.take_stored();
             self.queue(&mut slot, place, changes, notes);
             if let Err(why) = done {
                 return Err(match why {

@@ -229,7 +229,7 @@ impl<'g> Granting<'g> {
     }
 
     /// What is to go to the disk: also if not all could be written.
-    pub fn to_be_stored(&mut self) -> (Vec<StoredChange>, Vec<Note>) {
+    pub fn take_stored(&mut self) -> (Vec<StoredChange>, Vec<Note>) {
         let heads = self.room.log().heads();
         let (time, mut notes) = (self.hand.writer.author.time, Vec::new());
         for (wish, told) in self.wishes.iter().zip(&mut self.told) {

@@ -48,14 +48,17 @@ impl Trail {
 
 /// The ways gone last, by where they lead from and to. A leaf.
 #[derive(Default)]
-pub(super) struct Trails(Mutex<Vec<(Vec<ChangeHash>, u64, Arc<Trail>)>>);
+pub(super) struct Trails(Mutex<Vec<Gone>>);
+
+/// The version it leads from, the position it leads to.
+type Gone = (Vec<ChangeHash>, u64, Arc<Trail>);
 
 impl Trails {
     pub fn forget(&self) {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(Vec<ChangeHash>, u64, Arc<Trail>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Gone>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
