@@ -269,7 +269,7 @@ fn a_record_made_offline_is_filled_in_the_same_message_and_the_next() {
     // Without the record of its making, nobody knows how she can have seen it.
     let told = desk.ada(vec![wish(update(7, "n.new", json!({ "cA": 3 }), base))]);
     let (why, field, detail) = refused(&told[0]);
-    assert_eq!((why, field), (&Why::Refused, "/recordId"));
+    assert_eq!((why, field), (&Why::NotFound, "/recordId"));
     assert!(detail.contains("no row n.new yet"), "{detail}");
 }
 
@@ -308,4 +308,29 @@ fn letters_and_steps_of_both_are_kept() {
         (desk.cell("b.r0", "cN"), desk.conflicts()),
         (json!(8), Conflicts::default())
     );
+}
+
+/// One change became two: one cell on the version its author saw, the other on the present one, where she had written before.
+/// The second stands on what Grace had done to the first cell, which she has not seen for that.
+#[test]
+fn what_stands_below_a_part_of_a_change_is_not_seen_in_another_part() {
+    let desk = Desk::new(1);
+    let base = desk.base();
+    let first = || wish(update(1, "b.r0", json!({ "cA": 5 }), base.clone()));
+    desk.ada(vec![first()]);
+    desk.grace_writes(2, "b.r0", "cB", json!("hers"));
+    let second = || wish(update(3, "b.r0", json!({ "cA": 6, "cB": "mine" }), base.clone()));
+    let told = desk.ada(vec![first(), second()]);
+    assert_eq!(accepted(&told[1]).changes.len(), 2);
+    assert_eq!(
+        (desk.cell("b.r0", "cA"), desk.quarrel("b.r0", "cA").len()),
+        (json!(6), 0)
+    );
+    let told = desk.ada(vec![
+        first(),
+        second(),
+        wish(update(4, "b.r0", json!({ "cB": "mine too" }), base.clone())),
+    ]);
+    assert!(accepted(&told[2]).merged);
+    assert_eq!(desk.quarrel("b.r0", "cB"), [r#""hers""#, r#""mine too""#]);
 }

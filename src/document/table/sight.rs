@@ -185,6 +185,18 @@ impl Own {
         known.insert(at, Deed { turn, spot, change });
     }
 
+    /// As [`add`](Self::add), of those changes that have written to the place: what came of one turn may be several, each of
+    /// which stands on a version of its own.
+    pub fn add_written(&mut self, document: &Automerge, turn: usize, spot: &Spot, changes: &[ChangeHash]) {
+        let touch = Touch::of(spot.clone());
+        for change in changes {
+            let meta = document.get_change_meta_by_hash(change);
+            if meta.is_some_and(|meta| touch.differs(document, &meta.deps, &[*change])) {
+                self.add(turn, spot.clone(), *change);
+            }
+        }
+    }
+
     /// What they did to a place before a turn, in order.
     fn of<'o>(&'o self, spot: &'o Spot, turn: usize) -> impl Iterator<Item = &'o Deed> {
         let row = self.by_row.get(spot.row()).into_iter().flatten();

@@ -13,7 +13,7 @@ use crate::document::crdt::{Document, EditFailed};
 use crate::document::table::rounds::{Claim, Fate, Ground, Rounds, Untaken};
 use crate::document::table::sight::{Own, Spot, Touch};
 use crate::document::table::value::shortened;
-use crate::document::table::{Outcome, TableEdit, TableIndex};
+use crate::document::table::{Outcome, Refusal, TableEdit, TableIndex};
 use crate::room::room::Room;
 use crate::store::{Note, StoredChange};
 use crate::wire::live::Wanted;
@@ -123,8 +123,10 @@ impl<'g> Granting<'g> {
                 && let Ok(wanted) = wish.ask.read(&mut resolver)
             {
                 for spot in spots(wanted.edits()).chain(accepted.record.clone().map(Spot::New)) {
-                    let changes = accepted.changes.iter();
-                    changes.for_each(|change| self.own.add(turn, spot.clone(), *change));
+                    match accepted.changes[..] {
+                        [only] => self.own.add(turn, spot, only),
+                        ref several => self.own.add_written(document.automerge(), turn, &spot, several),
+                    }
                 }
             }
         }
@@ -274,7 +276,14 @@ fn too_entangled() -> NotTaken {
 
 fn not_taken(wanted: &Wanted, why: &Untaken) -> NotTaken {
     match why {
-        Untaken::Refused(refused) => NotTaken::new(Why::Refused, wanted.mistake(refused)),
+        Untaken::Refused(refused) => {
+            let is_record = matches!(*refused.why, Refusal::NoRow(_) | Refusal::NoRowThen(_)) && !wanted.is_batch();
+            let why = match is_record {
+                true => Why::NotFound,
+                false => Why::Refused,
+            };
+            NotTaken::new(why, wanted.mistake(refused))
+        }
         Untaken::UnknownVersion => unknown_version(),
         Untaken::TooManyVersions => {
             let why = "what was sent is based on too many versions of the table: send it in parts";

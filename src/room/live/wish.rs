@@ -69,6 +69,8 @@ pub struct NotTaken {
 pub enum Why {
     /// What was asked for cannot be done.
     Refused,
+    /// There is no such record.
+    NotFound,
     NotATable,
     /// The table never had the version that it is based on.
     UnknownVersion,

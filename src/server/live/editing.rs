@@ -212,6 +212,7 @@ fn accepted_told(id: &str, table: &str, accepted: &Accepted) -> String {
 pub(super) fn not_taken(id: String, table: &str, not: &NotTaken) -> Rejected {
     let code = match &not.why {
         Why::Refused => "refused",
+        Why::NotFound => "not-found",
         Why::NotATable => "not-a-table",
         Why::UnknownVersion => "unknown-version",
         Why::VersionChanged => "version-changed",

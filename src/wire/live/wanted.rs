@@ -107,6 +107,10 @@ impl Wanted {
         self.saw_at.get(saw).map_or("", String::as_str)
     }
 
+    pub fn is_batch(&self) -> bool {
+        !self.items.is_empty()
+    }
+
     /// What each item of a batch has made, of what its edits have made.
     pub fn made(&self, outcomes: &[Outcome]) -> Vec<Made> {
         let of = |edits: &Range<usize>| {
@@ -258,5 +262,104 @@ impl Sent<'_> {
             }
         };
         self.fields.iter().enumerate().map(column).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use automerge::Automerge;
+    use rand::SeedableRng;
+    use rand::rngs::SmallRng;
+    use serde_json::{Value as Json, json};
+
+    use super::*;
+    use crate::document::table::{Column, Kind};
+    use crate::wire::live::change::{BatchChanges, RecordChange};
+
+    fn column(id: &str, name: &str) -> Column {
+        Column {
+            id: ColumnId::parse(id).unwrap(),
+            name: name.into(),
+            kind: Kind::Number,
+            order: "a0".into(),
+            width: None,
+            options: Vec::new(),
+            deleted: None,
+        }
+    }
+
+    /// Reads a change of a table with the columns Amount (`cA`) and Price (`cB`).
+    fn read(what: Json) -> Result<Wanted, Mistake> {
+        let mut data = json!({ "changeId": "1767225600-1", "tableId": "t" });
+        data.as_object_mut().unwrap().extend(what.as_object().unwrap().clone());
+        let ask = match data.get("type") {
+            Some(_) => Ask::Record(RecordChange::read(data).unwrap()),
+            None => Ask::Batch(BatchChanges::read(data).unwrap()),
+        };
+        let columns = [column("cA", "Amount"), column("cB", "Price")];
+        ask.read(&mut Resolver::new(
+            &Automerge::new(),
+            &columns,
+            &mut SmallRng::seed_from_u64(1),
+        ))
+    }
+
+    fn wrong(what: Json) -> String {
+        read(what).unwrap_err().field
+    }
+
+    fn field(column: &str) -> Json {
+        json!({ "fieldId": column, "newValue": 1 })
+    }
+
+    #[test]
+    fn what_a_change_lacks_or_has_too_much_is_named() {
+        let update = |fields: Json| json!({ "type": "update", "recordId": "b.r", "changes": fields });
+        assert_eq!(
+            wrong(json!({ "type": "update", "changes": [field("cA")] })),
+            "/recordId"
+        );
+        assert_eq!(wrong(json!({ "type": "delete", "recordId": "none" })), "/recordId");
+        assert_eq!(wrong(update(json!([]))), "/changes");
+        assert_eq!(
+            wrong(json!({ "type": "delete", "recordId": "b.r", "changes": [field("cA")] })),
+            "/changes"
+        );
+        assert_eq!(wrong(update(json!([field("cA"), field("Tax")]))), "/changes/1/fieldId");
+        assert_eq!(
+            wrong(update(json!([field("cA"), field("Amount")]))),
+            "/changes/1/fieldId"
+        );
+        let moved = json!({ "type": "update", "recordId": "b.r", "changes": [field("cA")], "at": "end" });
+        assert_eq!(wrong(moved), "/at");
+        let old = json!({ "type": "create", "changes": [{ "fieldId": "cA", "oldValue": 1, "newValue": 2 }] });
+        assert_eq!(wrong(old), "/changes/0/oldValue");
+        let batch = json!({ "changes": [{ "type": "create" }, { "type": "update", "recordId": "b.r" }] });
+        assert_eq!(wrong(batch), "/changes/1/changes");
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_the_field_it_is_about() {
+        let records = json!([
+            { "op": "setCell", "row": "b.r", "column": "Price", "value": 1 },
+            { "type": "update", "recordId": "b.r", "changes": [field("Price"), field("cA")] },
+        ]);
+        let wanted = read(json!({ "changes": records })).unwrap();
+        let refused = |edit: usize, why: Refusal| {
+            let why = Box::new(why);
+            wanted.mistake(&Refused { edit, why }).field
+        };
+        let (row, other) = (RowId::parse("b.r").unwrap(), RowId::parse("b.s").unwrap());
+        let amount = ColumnId::parse("cA").unwrap();
+        assert_eq!(wanted.edits().len(), 3);
+        assert_eq!(refused(0, Refusal::NoRow(row.clone())), "/changes/0");
+        assert_eq!(refused(1, Refusal::NoRow(row)), "/changes/1/recordId");
+        assert_eq!(refused(2, Refusal::NoRow(other)), "/changes/1/at");
+        assert_eq!(
+            refused(2, Refusal::ColumnDeleted(amount)),
+            "/changes/1/changes/1/fieldId"
+        );
+        let made = wanted.made(&[Outcome::Done, Outcome::Done, Outcome::Done]);
+        assert_eq!(made.len(), 2, "one for each item");
     }
 }
