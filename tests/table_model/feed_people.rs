@@ -204,7 +204,7 @@ impl Target {
             5 => tx.put(row, column, ScalarValue::counter(2)),
             6 => {
                 let text = tx.put_object(row, column, ObjType::Text)?;
-                tx.splice_text(&text, 0, 0, *["", "plain"].choose(rng).unwrap())
+                tx.splice_text(&text, 0, 0, ["", "plain"].choose(rng).unwrap())
             }
             7 => {
                 let ids = tx.put_object(row, column, ObjType::Map)?;
@@ -289,7 +289,7 @@ impl Target {
             }
             (0..5, _) => {
                 let name = tx.put_object(&column, "name", ObjType::Text)?;
-                tx.splice_text(&name, 0, 0, *["A", "B"].choose(rng).unwrap())
+                tx.splice_text(&name, 0, 0, ["A", "B"].choose(rng).unwrap())
             }
             (5, _) => tx.put(&column, "deleted", rng.random_bool(0.5)),
             (6, _) => tx.put(&column, "order", *ORDERS.choose(rng).unwrap()),
