@@ -199,7 +199,7 @@ stories("live", ({ meet, browser, server }) => {
       await window.sees(0, 1, "99")
     }
     // Both wrote the same cell unseen: one is shown on both, and the conflict is listed.
-    await ada.told("both edits are kept")
+    await ada.told("both are kept")
     const shown = await ada.text(1, 1)
     await grace.sees(1, 1, shown)
     const conflicts = JSON.stringify(await (await fetch(`${server().url}/v1/tables/${table}/conflicts`)).json())
