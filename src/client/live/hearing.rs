@@ -160,8 +160,17 @@ impl Session {
 
     fn rejected(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
         // What follows an edit of the same record without an answer was judged without it.
-        let behind = self.queue.is_behind(&change_id).then_some(PAUSE);
-        if let Some(pause) = for_later(&why).or(behind) {
+        if self.queue.is_behind(&change_id) {
+            let pause = for_later(&why).unwrap_or(PAUSE);
+            self.queue.again(&change_id, now + pause);
+            return Vec::new();
+        }
+        self.judged(change_id, why, now)
+    }
+
+    /// An edit was refused for what it is, or for the state of the server.
+    fn judged(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
+        if let Some(pause) = for_later(&why) {
             self.queue.again(&change_id, now + pause);
             return Vec::new();
         }
@@ -254,7 +263,7 @@ impl Session {
         for change_id in &part {
             match to_blame {
                 Some(other) if other != change_id => self.queue.again(change_id, now + PAUSE),
-                _ => news.extend(self.rejected(change_id.clone(), why.clone(), now)),
+                _ => news.extend(self.judged(change_id.clone(), why.clone(), now)),
             }
         }
         news
