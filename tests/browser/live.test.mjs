@@ -186,7 +186,7 @@ stories("live", ({ meet, browser, server }) => {
     await ada.page.click("#add")
     await ada.type("Sofa")
     await ada.press("Enter")
-    await ada.until(() => /4 edits kept$/.test(document.querySelector("#status").textContent), null, "four edits kept")
+    await ada.until(() => /4 kept$/.test(document.querySelector("#status").textContent), null, "four edits kept")
     await grace.write(0, 1, "99")
     await grace.write(1, 1, "30")
     await ada.rows(4)
@@ -199,7 +199,7 @@ stories("live", ({ meet, browser, server }) => {
       await window.sees(0, 1, "99")
     }
     // Both wrote the same cell unseen: one is shown on both, and the conflict is listed.
-    await ada.told("both edits are kept")
+    await ada.told("both are kept")
     const shown = await ada.text(1, 1)
     await grace.sees(1, 1, shown)
     const conflicts = JSON.stringify(await (await fetch(`${server().url}/v1/tables/${table}/conflicts`)).json())
@@ -211,7 +211,7 @@ stories("live", ({ meet, browser, server }) => {
     const [ada, grace] = await Promise.all(["Ada", "Grace"].map(name => sit(t, name, { table })))
     await ada.device.setOffline(true)
     await ada.write(2, 0, "Armchair")
-    await ada.until(() => /1 edit kept$/.test(document.querySelector("#status").textContent), null, "an edit kept")
+    await ada.until(() => /1 kept$/.test(document.querySelector("#status").textContent), null, "an edit kept")
     await ada.page.close()
     await ada.device.setOffline(false)
     await ada.come()

@@ -1,7 +1,7 @@
 // Which table this window shows, who sits at it, and the connection of the two.
 
 import { hex } from "./ids"
-import { LiveTable } from "./live-table"
+import { newLiveTable } from "./live-table"
 
 const asked = new URLSearchParams(location.search)
 
@@ -13,11 +13,11 @@ function whoAmI() {
   return me
 }
 
-const welcome = async (): Promise<string> => (await (await fetch("/v1/welcome")).json()).document
+export const get = async (path: string) => (await fetch(path)).json()
 
-export const live = new LiveTable(
+export const live = newLiveTable(
   location.origin.replace("http", "ws") + "/live",
   whoAmI(),
-  asked.get("table") ?? (await welcome()),
+  asked.get("table") ?? (await get("/v1/welcome")).document,
   asked.get("view") || undefined,
 )

@@ -6,7 +6,7 @@ import { look } from "./cells"
 import { live } from "./connection"
 import { $, el, paint } from "./dom"
 import type { Change, Column, Row, Spot, Value } from "./protocol"
-import { isEqual } from "./values"
+import { isEqual, text } from "./values"
 
 /** As in the stylesheet. */
 const ROW = 32
@@ -71,14 +71,15 @@ export function select(spot: Spot, end: Spot | null = null): void {
   settle()
 }
 
-/** The active cell goes where its row goes. Where the row is gone, or has just been loaded, it is the one in its place. */
+/** The active cell goes where its row goes. Where row or column is gone, or has just been loaded, it is the one in its place. */
 function settle(): void {
   const end = to ?? at
   const now = end ? rowAt(end.recordId) : -1
-  if (now >= 0) {
-    row = now
-    column = columnAt(end!.fieldId)
-  } else {
+  const field = end ? columnAt(end.fieldId) : -1
+  if (now >= 0) row = now
+  // The last column may be gone.
+  column = field < 0 ? Math.min(column, columns.length - 1) : field
+  if (now < 0 || field < 0) {
     at = spotAt(row, column) ?? at
     to = null
   }
@@ -109,7 +110,7 @@ scroller.onscroll = () => {
 
 export function draw(): void {
   view = live.view
-  if (JSON.stringify(columns) !== JSON.stringify(live.columns)) drawHead()
+  if (text(columns) !== text(live.columns)) drawHead()
   const { rows, offset, count } = view
   for (const [id, { line }] of lines) {
     if (rowAt(id) >= 0) continue

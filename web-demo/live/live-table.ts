@@ -1,16 +1,17 @@
 // A table over the live door: a WebSocket and JSON. This file, with rows.ts, users.ts, outbox.ts, ids.ts and the types of
 // protocol.ts, is all that a front end needs; it knows nothing of this page.
 //
-//   const table = new LiveTable("wss://…/live", { userId: "u1", userName: "Ada", deviceId: "d1" }, tableId)
+//   const table = newLiveTable("wss://…/live", { userId: "u1", userName: "Ada", deviceId: "d1" }, tableId)
 //   table.changed = () => draw(table.columns, table.view.rows, table.users)
 //   table.edit({ type: "update", recordId, changes: [{ fieldId, oldValue, newValue }] })   // shown at once
 //   table.show("cursor_position", { recordId, fieldId })
 
-import { backoff, hex, newChangeId } from "./ids"
-import { Outbox } from "./outbox"
+import { backoff, hex, newChangeId, setClock } from "./ids"
+import { MAX_CHANGES, newOutbox } from "./outbox"
 import type { Change, Column, Edit, Heard, Message, Refusal, Spot, User } from "./protocol"
 import { apply, LIMIT, preview, windowFor, type Held } from "./rows"
 import { isSame, meet } from "./users"
+import { text } from "./values"
 
 /** What one shows of oneself, by the message that says so. */
 export interface Shown {
@@ -19,280 +20,329 @@ export interface Shown {
   typing: { cell: (Spot & { text: string }) | null }
 }
 
-/** How long a server may take to open the door, and how long after one message of presence the next may follow. */
-const ANSWER_MS = 10_000
+/** How long a server may take to open the door, or to find its disk again, and how long after one message of presence the next may follow. */
+const PATIENCE_MS = 10_000
 const PRESENCE_MS = 100
 
-/** Refusals that pass: the edit is sent again. */
-const PASSING = /busy|not-confirmed/
+/** Refusals that pass: the edit is sent again, later where somebody has to look after the server's disk. */
+const PASSING = /busy|confirmed|read|saved/
+const STORELESS = /read|saved/
 
-export class LiveTable {
-  /** Whether what is shown is what is there. */
-  online = false
-  /** Attempts to connect, since it was, that came to nothing; the end of the connection counts as one. */
-  failures = 0
-  title = ""
-  columns: Column[] = []
-  /** Everybody else. */
-  users: User[] = []
-  color = 0
+export type LiveTable = ReturnType<typeof newLiveTable>
 
-  /** Something is to be drawn anew. */
-  changed = (): void => {}
-  /** The server has told what these cells hold. */
-  came = (_changes: readonly Change[]): void => {}
-  /** To be shown to the person: an edit was refused, or met somebody else's. */
-  told = (_text: string): void => {}
-
-  #socket: WebSocket | undefined
+export function newLiveTable(
+  url: string,
+  me: { userId: string; userName: string; deviceId: string },
+  /** An id, an `automerge:` address or `base/name`; the id, once the server has said it. */
+  tableId: string,
+  viewId?: string,
+) {
+  let wire: WebSocket | undefined
   /** Of the next attempt, of the answer to it, and then of the heartbeat. */
-  #timer: ReturnType<typeof setTimeout> | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
   /** Heartbeats since anything was heard. */
-  #unanswered = 0
+  let unanswered = 0
 
-  #held: Held = { offset: 0, rows: [], count: 0 }
+  let held: Held = { offset: 0, rows: [], count: 0 }
   /** Of what is held. */
-  #version: string | undefined
-  #wanted = 0
-  /** The first row of the window that was asked for, until its snapshot is there. */
-  #asked: number | undefined = 0
+  let seen: string | undefined
+  let wanted = 0
+  /** The first row of the window that was asked for, until its snapshot is there; then below 0. */
+  let asked = 0
 
-  #outbox = new Outbox(localStorage)
+  const outbox = newOutbox(localStorage)
   /** What went out over this connection. */
-  #sent = new Set<string>()
+  const sent = new Set<string>()
   /** Edits made without a connection are under way; those made now wait behind them. */
-  #syncing = false
+  let syncing = false
+  /** What went out together last, and how much may the next time. */
+  let part: Edit[] = []
+  let most = MAX_CHANGES
+  /** The server could not take an edit just now: all wait, so that none overtakes another. */
+  let pausing: ReturnType<typeof setTimeout> | undefined
 
-  #shown: Partial<Shown> = {}
-  #said: Record<string, string> = {}
-  #saying: ReturnType<typeof setTimeout> | undefined
+  const shown: Partial<Shown> = {}
+  let said: Record<string, string> = {}
+  let saying: ReturnType<typeof setTimeout> | undefined
 
-  constructor(
-    private readonly url: string,
-    readonly me: { userId: string; userName: string; deviceId: string },
-    /** An id, an `automerge:` address or `base/name`; the id, once the server has said it. */
-    public tableId: string,
-    public viewId?: string,
-  ) {
-    addEventListener("online", () => this.#connect())
-    addEventListener("offline", () => this.#lose())
-    this.#connect()
-  }
-
-  // ---- what is there
-
-  /** The rows at hand, as they will be once the server has one's own edits. */
-  get view(): Held {
-    return preview(this.#held, this.#outbox.unseen)
-  }
-
-  /** How many edits the server has not yet said to have on its disk. */
-  get waiting(): number {
-    return this.#outbox.waiting.length
+  const table = {
+    me,
+    tableId,
+    viewId,
+    /** Whether what is shown is what is there. */
+    online: false,
+    /** Attempts to connect, since it was, that came to nothing; the end of the connection counts as one. */
+    failures: 0,
+    title: "",
+    columns: [] as Column[],
+    /** Everybody else. */
+    users: [] as User[],
+    color: 0,
+    /** Something is to be drawn anew. */
+    changed: (): void => {},
+    /** The server has told what these cells hold. */
+    came: (_changes: readonly Change[]): void => {},
+    /** To be shown to the person: an edit was refused, or met somebody else's. */
+    told: (_text: string, _stays = false): void => {},
+    /** The rows at hand, as they will be once the server has one's own edits. */
+    get view(): Held {
+      return preview(held, outbox.unseen())
+    },
+    /** How many edits the server has not yet said to have on its disk. */
+    get waiting(): number {
+      return outbox.waiting().length
+    },
+    edit,
+    look,
+    follow,
+    show,
   }
 
   // ---- what one does
 
   /** Shown at once; kept until the server has it. */
-  edit(wish: Omit<Edit, "changeId" | "tableId">): void {
-    const edit: Edit = { changeId: newChangeId(), tableId: this.tableId, ...wish }
-    // Without a connection the server cannot know what was on the screen.
-    if (!this.online && this.#version) edit.base = this.#version
+  function edit(wish: Omit<Edit, "changeId" | "tableId">): void {
+    const { tableId } = table
+    const edit: Edit = { changeId: newChangeId(), tableId, ...wish }
+    // Before the first snapshot it is not known which table that is.
+    if (!seen) return
+    // What was on the screen; it may lack what one has done oneself, which nobody is to be told as somebody else's.
+    if (!outbox.isFresh(edit.recordId)) edit.base = seen
     try {
-      this.#outbox.add(edit)
+      outbox.add(edit)
     } catch {
-      return this.told("No room for more edits.")
+      return table.told("No room: too long or too many.")
     }
-    if (this.online && !this.#syncing) {
-      this.#sent.add(edit.changeId)
-      this.#send("record_change", edit)
-    }
-    this.changed()
+    sync(edit)
+    table.changed()
   }
 
   /** The rows from `first` to `last` are on the screen: the window follows, one snapshot at a time. */
-  look(first: number, last: number): void {
-    this.#wanted = windowFor(first, last, this.#wanted)
-    this.#ask()
+  function look(first: number, last: number): void {
+    wanted = windowFor(first, last, wanted)
+    ask()
   }
 
-  follow(viewId?: string): void {
-    this.viewId = viewId
-    this.#wanted = 0
-    this.#subscribe()
+  function follow(viewId?: string): void {
+    table.viewId = viewId
+    wanted = 0
+    subscribe()
   }
 
   /** Tells the others where one is and what one types, at most ten times a second. */
-  show<C extends keyof Shown>(channel: C, what: Shown[C]): void {
-    this.#shown[channel] = what
-    this.#saying ??= setTimeout(() => this.#say(), PRESENCE_MS)
+  function show<C extends keyof Shown>(channel: C, what: Shown[C]): void {
+    shown[channel] = what
+    saying ??= setTimeout(say, PRESENCE_MS)
   }
 
   // ---- the connection
 
-  #connect(): void {
-    if (this.#socket) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#lose(), ANSWER_MS)
-    const socket = (this.#socket = new WebSocket(this.url))
-    socket.onopen = () => this.#authenticate()
-    socket.onmessage = ({ data }) => socket === this.#socket && this.#hear(JSON.parse(data) as Message)
+  function connect(): void {
+    if (wire) return
+    clearTimeout(timer)
+    timer = setTimeout(lose, PATIENCE_MS)
+    const socket = (wire = new WebSocket(url))
+    socket.onopen = authenticate
+    socket.onmessage = ({ data }) => socket === wire && hear(JSON.parse(data) as Message)
     socket.onclose = ({ code }) => {
-      if (socket !== this.#socket) return
+      if (socket !== wire) return
       // Another window is this device: a duplicated tab has a copy of its storage. This one becomes a device of its own.
-      if (code === 4409) this.me.deviceId = hex(8)
-      this.#lose()
+      if (code === 4409) me.deviceId = hex(8)
+      if (code === 1009) fewer("too large")
+      lose()
     }
   }
 
   /** The connection is gone, or as good as: nothing is lost, and it is tried again. */
-  #lose(): void {
-    this.#socket?.close()
-    this.#socket = undefined
-    this.#syncing = false
-    this.#sent.clear()
-    this.#said = {}
-    this.online = false
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#connect(), backoff(this.failures++))
-    this.changed()
+  function lose(): void {
+    wire?.close()
+    wire = undefined
+    syncing = false
+    sent.clear()
+    said = {}
+    table.online = false
+    clearTimeout(timer)
+    timer = setTimeout(connect, backoff(table.failures++))
+    table.changed()
   }
 
   /** A connection may be dead without a word: two answers missed, and it counts as lost. */
-  #beat(): void {
-    if (++this.#unanswered > 2) this.#lose()
-    else this.#send("heartbeat", this.online ? { tableId: this.tableId } : {})
+  function beat(): void {
+    if (++unanswered > 2) lose()
+    else send("heartbeat", table.online ? { tableId: table.tableId } : {})
   }
 
-  #send(type: string, data: object): void {
-    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify({ type, data }))
+  function send(type: string, data: object): void {
+    if (wire?.readyState === 1) wire.send(text({ type, data }))
   }
 
-  #authenticate(): void {
-    const { deviceId, ...user } = this.me
-    this.#send("authenticate", { user, deviceId })
+  function authenticate(): void {
+    const { deviceId, ...user } = me
+    send("authenticate", { user, deviceId })
   }
 
-  #hear(message: Message): void {
-    this.#unanswered = 0
-    this.users = meet(this.users, message).filter(user => !isSame(user, this.me))
-    ;(this.#on[message.type] as ((data: object) => void) | undefined)?.(message.data)
-    this.changed()
+  function hear(message: Message): void {
+    unanswered = 0
+    table.users = meet(table.users, message).filter(user => !isSame(user, me))
+    ;(on[message.type] as ((data: object) => void) | undefined)?.(message.data)
+    table.changed()
   }
 
   /** What to do with each message, apart from who is there. */
-  #on: { [T in keyof Heard]?: (data: Heard[T]) => void } = {
-    authenticated: ({ color, heartbeatMs }) => {
-      clearTimeout(this.#timer)
-      this.#timer = setInterval(() => this.#beat(), heartbeatMs)
-      this.color = color
-      const { tableId, viewId } = this
-      const { offset } = this.#held
-      if (this.#asked !== undefined) this.#subscribe()
-      else this.#send("recover_connection", { tableId, viewId, window: { offset, limit: LIMIT }, lastVersion: this.#version })
+  const on: { [T in keyof Heard]?: (data: Heard[T]) => void } = {
+    authenticated: ({ color, heartbeatMs, serverTime }) => {
+      setClock(serverTime)
+      clearTimeout(timer)
+      timer = setInterval(beat, heartbeatMs)
+      table.color = color
+      if (asked < 0) subscribe("recover_connection", held.offset, seen)
+      else subscribe()
     },
     table_snapshot: ({ tableId, rows, rowCount: count, window: { offset }, version, title, columns }) => {
-      this.#held = { offset, rows, count }
-      if (!this.#version) this.#outbox.load(tableId)
-      this.#version = version
-      Object.assign(this, { tableId, title, columns })
-      this.#outbox.meet([])
+      held = { offset, rows, count }
+      if (!seen) outbox.load(tableId)
+      seen = version
+      Object.assign(table, { tableId, title, columns })
+      outbox.meet([])
       // One that was not asked for comes when so much has changed that it is simpler, and when something is recovered.
-      const isAnswer = this.#asked === offset
-      if (isAnswer) this.#asked = undefined
-      if (isAnswer || this.online) this.#ready()
+      const isAnswer = asked === offset
+      if (isAnswer) asked = -1
+      if (isAnswer || table.online) ready()
     },
-    record_change: data => this.#step({ ...data, changes: [data] }),
-    batch_changes: data => this.#step(data),
-    missed_events: data => this.#step(data),
-    connection_recovered: () => this.#ready(),
-    change_accepted: ({ changeId, merged }) => this.#answered([changeId], merged),
-    change_rejected: refusal => this.#answered([], false, [refusal]),
+    record_change: data => step({ ...data, changes: [data] }),
+    batch_changes: step,
+    missed_events: step,
+    connection_recovered: ready,
+    change_accepted: ({ changeId, merged }) => answered([changeId], merged),
+    change_rejected: refusal => answered([], false, [refusal]),
     offline_sync_complete: ({ applied, merged, rejected }) => {
-      this.#answered([...applied, ...merged], merged.length > 0, rejected)
-      this.#syncing = false
-      this.#sync()
+      syncing = false
+      most = MAX_CHANGES
+      answered([...applied, ...merged], merged.length > 0, rejected)
     },
     // What happens outside of the window says nothing else.
-    heartbeat_ack: ({ version }) => this.#step({ changes: [], version }),
+    heartbeat_ack: ({ version }) => {
+      // A connection that has lived so long was one.
+      table.failures = 0
+      step({ changes: [], version })
+    },
     error: ({ code, message, about = "" }) => {
       // A snapshot follows by itself.
       if (code === "unknown-version") return
-      if (code === "busy") return this.#lose()
-      this.told(message)
+      if (code === "busy") return lose()
+      if (/sync|record/.test(about)) {
+        fewer(message)
+        syncing = false
+        sent.clear()
+        return sync()
+      }
+      table.told(message)
       // The view is gone, or never was: the table without it.
-      if (this.viewId && code === "not-found") this.follow()
-      else if (/subs|recov/.test(about)) {
-        this.title = message
-        this.online = false
+      if (table.viewId && code === "not-found") table.follow()
+      else if (/^sub|^rec/.test(about)) {
+        table.title = message
+        table.online = false
       }
     },
   }
 
   /** All that was missed is there: now what was done meanwhile goes out, and where one is. */
-  #ready(): void {
-    this.failures = 0
-    this.online = true
-    this.#sync()
-    this.#say()
-    this.#ask()
+  function ready(): void {
+    table.online = true
+    sync()
+    say()
+    ask()
   }
 
   // ---- the rows
 
-  #subscribe(): void {
-    const { tableId, viewId } = this
-    const offset = (this.#asked = this.#wanted)
-    this.#send("subscribe_to_table", { tableId, viewId, window: { offset, limit: LIMIT } })
+  function subscribe(type = "subscribe_to_table", offset = (asked = wanted), lastVersion?: string): void {
+    const { tableId, viewId } = table
+    send(type, { tableId, viewId, window: { offset, limit: LIMIT }, lastVersion })
   }
 
-  #ask(): void {
-    if (this.online && this.#asked === undefined && this.#wanted !== this.#held.offset) this.#subscribe()
+  function ask(): void {
+    if (table.online && asked < 0 && wanted !== held.offset) subscribe()
   }
 
-  #step({ changes, rowCount, version, columns, title }: Heard["batch_changes"]): void {
-    this.#held = apply(this.#held, changes, rowCount)
-    this.#version = version ?? this.#version
-    this.columns = columns ?? this.columns
-    this.title = title ?? this.title
-    this.#outbox.meet(changes)
-    this.came(changes)
+  function step({ changes, rowCount, version, columns, title }: Heard["batch_changes"]): void {
+    held = apply(held, changes, rowCount)
+    seen = version ?? seen
+    table.columns = columns ?? table.columns
+    table.title = title ?? table.title
+    outbox.meet(changes)
+    table.came(changes)
   }
 
   // ---- one's own edits
 
   /** Sends what has not gone out over this connection, some at a time, until nothing is left. */
-  #sync(): void {
-    const changes = this.#outbox.next(this.#sent)
-    if (changes.length === 0 || this.#syncing || !this.online) return
-    this.#syncing = true
-    for (const { changeId } of changes) this.#sent.add(changeId)
-    this.#send("sync_offline_changes", { changes })
+  function sync(made?: Edit): void {
+    const next = outbox.next(sent, most)
+    if (syncing || pausing || !table.online || !next[0]) return
+    const changes = (part = outbox.take(next))
+    for (const { changeId } of changes) sent.add(changeId)
+    const [first] = changes
+    if (!first) return
+    syncing = changes.length > 1 || first.changeId !== made?.changeId
+    if (syncing) return send("sync_offline_changes", { changes })
+    // Which values were there the server can compare. Who deletes a row names none.
+    if (first.type !== "delete") delete first.base
+    send("record_change", first)
   }
 
-  #answered(accepted: string[], wasMerged = false, rejected: Refusal[] = []): void {
-    for (const changeId of accepted) this.#outbox.accept(changeId)
-    if (wasMerged) this.told("Somebody else changed this cell too: both edits are kept.")
-    for (const { changeId, code, message } of rejected) {
-      if (PASSING.test(code)) {
-        setTimeout(() => this.#sent.delete(changeId) && this.#sync(), backoff(1))
-        continue
+  function answered(accepted: string[], wasMerged = false, rejected: Refusal[] = []): void {
+    accepted.forEach(outbox.accept)
+    if (wasMerged) table.told("Somebody wrote here too: both are kept.")
+    for (const refusal of rejected) {
+      const { changeId, code, message } = refusal
+      // Of too much together each is tried alone.
+      if (code === "too-large" && part[1]) most = 1
+      // What follows an edit of the same row without an answer was judged without it.
+      if (PASSING.test(code) || most === 1 || outbox.isBehind(changeId)) {
+        sent.delete(changeId)
+        pausing ??= setTimeout(resume, STORELESS.test(code) ? PATIENCE_MS : backoff(1))
+      } else if (code === "key-expired") setAside(refusal, "maybe saved")
+      else {
+        outbox.drop(changeId)
+        table.told(`Not saved: ${message}`)
       }
-      this.#outbox.drop(changeId)
-      this.told(`Not saved: ${message}`)
     }
+    sync()
+  }
+
+  function resume(): void {
+    pausing = undefined
+    sync()
+  }
+
+  /** Of what went out nothing was done: less at a time, until the one edit is found that the server does not take. */
+  function fewer(why: string): void {
+    if (syncing && !part[1]) setAside(part[0]!, why)
+    most = part.length >> 1 || 1
+  }
+
+  /** It cannot be sent again, and it is not for this page to say that it is not needed. */
+  function setAside({ changeId }: { changeId: string }, why: string): void {
+    const values = outbox.drop(changeId, true)?.changes?.map(({ newValue }) => newValue)
+    table.told(`Set aside, ${why}: ${values}`, true)
   }
 
   // ---- the people
 
-  #say(): void {
-    clearTimeout(this.#saying)
-    this.#saying = undefined
-    if (!this.online) return
-    for (const [channel, what] of Object.entries(this.#shown)) {
-      const text = JSON.stringify(what)
-      if (text !== this.#said[channel]) this.#send(channel, { tableId: this.tableId, ...what })
-      this.#said[channel] = text
+  function say(): void {
+    clearTimeout(saying)
+    saying = undefined
+    if (!table.online) return
+    for (const [channel, what] of Object.entries(shown)) {
+      const now = text(what)
+      if (now !== said[channel]) send(channel, { tableId: table.tableId, ...what })
+      said[channel] = now
     }
   }
+
+  addEventListener("online", connect)
+  addEventListener("offline", lose)
+  connect()
+  return table
 }

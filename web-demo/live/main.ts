@@ -1,7 +1,7 @@
 // Puts the page together: keys, mouse and finger, the buttons, and what is said at the top.
 
 import "./theme"
-import { live } from "./connection"
+import { get, live } from "./connection"
 import { $, el, paint, put } from "./dom"
 import { ARROWS, open, place, write } from "./editor"
 import { at, columnOf, draw, flash, move, select, spotOf, spotsFrom, table, to, valueOf, view, cellOf } from "./grid"
@@ -26,10 +26,11 @@ function drawAll(): void {
 
 function drawHeader(): void {
   const { online, failures, waiting, title, tableId } = live
-  const lost = failures > 1 ? "Offline" : failures ? "Reconnecting…" : "Connecting…"
-  const kept = waiting ? `, ${waiting} edit${waiting > 1 ? "s" : ""} kept` : ""
+  const lost = failures ? "Offline" : "Connecting…"
+  const kept = waiting ? `, ${waiting} kept` : ""
   put("status", online ? (kept ? "Saving…" : "Live") : lost + kept)
   document.body.className = online ? (kept ? "saving" : "live") : "away"
+  $<HTMLButtonElement>("add").disabled = !live.columns[0]
   put("title", (document.title = title))
   put("count", view.count.toLocaleString())
   $<HTMLAnchorElement>("full").href = `/#automerge:${tableId}`
@@ -46,10 +47,11 @@ function drawFaces(): void {
   if (el("p", {}, ...faces).innerHTML !== $("faces").innerHTML) $("faces").replaceChildren(...faces)
 }
 
-live.told = text => {
-  const note = el("p", {}, text)
+live.told = (text, stays) => {
+  const remove = () => note.remove()
+  const note = el("p", { onclick: remove }, text)
   $("notes").append(note)
-  setTimeout(() => note.remove(), 6000)
+  if (!stays) setTimeout(remove, 6000)
 }
 
 // ---- keys
@@ -92,7 +94,7 @@ table.onclick = table.ondblclick = ({ target, type }) => {
   const isSingle = type === "click"
   if (!spot) return
   if (value) {
-    if (isSingle) write(spot, Number(valueOf(spot)) + Number(value), valueOf(spot))
+    if (isSingle) write(spot, Number(valueOf(spot)) + +value, valueOf(spot))
     // What was clicked is drawn anew, and would take the focus with it.
     table.focus()
   } else if (isSingle === !!role) open(spot, false)
@@ -117,6 +119,6 @@ $("delete").onclick = () => {
 
 /** Views are made elsewhere; here one may look through them. */
 const views = $<HTMLSelectElement>("views")
-const answer = await fetch(`/v1/tables/${encodeURIComponent(live.tableId)}/views`)
-for (const { id, name } of (await answer.json()).views ?? []) views.append(el("option", { value: id, selected: id === live.viewId }, name))
+const answer = await get(`/v1/tables/${encodeURIComponent(live.tableId)}/views`)
+for (const { id, name } of answer.views ?? []) views.append(el("option", { value: id, selected: id === live.viewId }, name))
 views.onchange = () => (location.search = `table=${live.tableId}&view=${views.value}`)

@@ -3,82 +3,145 @@
 // Each edit lies in the storage of the browser under its own id. So no window overwrites what another keeps, and one that
 // is opened later brings what a closed one could not send. Two that send the same do no harm: an id counts once.
 
+import { isYoung, newChangeId } from "./ids"
 import type { Change, Edit } from "./protocol"
+import { text } from "./values"
 
 const KEY = "live/"
+/** What could not be sent, or may not have been saved, for whoever looks for it. As long as the other: storage may be full. */
+const ASIDE = "gone/"
 
 /** The door takes 500 changes and 1 MiB in a message; a letter has at most three bytes. */
-const MAX_CHANGES = 200
+export const MAX_CHANGES = 200
 const MAX_LETTERS = 300_000
+const MAX_BYTES = 1_040_000
 
 /** `met`: somebody's change of the same cell came since. `shown`: this very edit came back. `done`: accepted. */
 type State = "met" | "shown" | "done"
 
-export class Outbox {
-  #edits: Edit[] = []
-  #states: Record<string, State> = {}
+/** `sent`: the server may have it, so that its name must not change any more. */
+type Kept = Edit & { sent?: boolean }
 
-  constructor(private readonly store: Storage) {}
+export function newOutbox(store: Storage) {
+  let edits: Kept[] = []
+  /** Rows with accepted edits that the version at hand may not have. */
+  const fresh = new Set<string>()
+  const states = new WeakMap<Edit, State>()
+  const without = (state: State): Kept[] => edits.filter(edit => states.get(edit) !== state)
+  const waiting = () => without("done")
+  const keep = (edit: Kept) => (store[KEY + edit.changeId] = text(edit))
+  const find = (name: string) => edits.find(({ changeId }) => changeId === name)
 
   /** Brings back what windows before this one have left. The ids begin with the time, so their order is that of the edits. */
-  load(tableId: string): void {
-    for (const key of Object.keys(this.store).sort()) {
-      const edit = key.startsWith(KEY) && (JSON.parse(this.store[key]) as Edit)
-      if (edit && edit.tableId === tableId) this.#edits.push(edit)
+  function load(tableId: string): void {
+    for (const key of Object.keys(store).sort()) {
+      try {
+        const edit = key.startsWith(KEY) && (JSON.parse(store[key]) as Kept)
+        if (edit && edit.tableId === tableId) edits.push(edit)
+      } catch {
+        // It is somebody else's.
+      }
     }
   }
 
-  /** Throws when the browser has no room left. */
-  add(edit: Edit): void {
-    this.store[KEY + edit.changeId] = JSON.stringify(edit)
-    this.#edits.push(edit)
-  }
-
-  /** Those that the server has not answered, in order. */
-  get waiting(): Edit[] {
-    return this.#without("done")
-  }
-
-  /** Those that the rows do not show yet. */
-  get unseen(): Edit[] {
-    return this.#without("shown")
+  /** Throws when the browser has no room left, or the server would not take it. */
+  function add(made: Edit): void {
+    // The mark has its room from the start: it is set when there may be none left.
+    const edit = { ...made, sent: false }
+    if (new Blob([text(edit)]).size > MAX_BYTES) throw edit
+    keep(edit)
+    edits.push(edit)
   }
 
   /**
    * The server has it on disk. It is shown until the change itself arrives; if somebody's change of the same cell came
    * since, that one is newer or has ours in it.
    */
-  accept(changeId: string): void {
-    if (this.#states[changeId]) this.drop(changeId)
-    this.#states[changeId] = "done"
-    delete this.store[KEY + changeId]
+  function accept(changeId: string): void {
+    const edit = find(changeId)
+    if (!edit) return
+    const state = states.get(edit)
+    if (state) drop(changeId)
+    else states.set(edit, "done")
+    delete store[KEY + changeId]
+    if (state !== "shown") fresh.add(edit.recordId)
+    // Their author had seen this one, in a version that does not have it.
+    for (const other of waiting()) {
+      if (other.recordId !== edit.recordId) continue
+      delete other.base
+      keep(other)
+    }
   }
 
-  drop(changeId: string): void {
-    this.#edits = this.#edits.filter(edit => edit.changeId !== changeId)
-    delete this.store[KEY + changeId]
+  /** What is set aside stays in the storage, and is not sent again. */
+  function drop(changeId: string, aside?: boolean): Edit | undefined {
+    const edit = find(changeId)
+    edits = edits.filter(other => other !== edit)
+    delete store[KEY + changeId]
+    if (aside) store[ASIDE + changeId] = text(edit)
+    return edit
   }
 
   /** Changes have come: what was accepted before them is in them, or in nobody's sight. */
-  meet(changes: readonly Change[]): void {
-    this.#edits = this.#without("done")
-    for (const edit of this.#edits) {
+  function meet(changes: readonly Change[]): void {
+    edits = waiting()
+    fresh.clear()
+    for (const edit of edits) {
       for (const change of changes) {
-        if (change.changeId === edit.changeId) this.#states[edit.changeId] = "shown"
-        else if (isSame(edit, change)) this.#states[edit.changeId] ??= "met"
+        if (change.changeId === edit.changeId) states.set(edit, "shown")
+        else if (isSame(edit, change) && !states.has(edit)) states.set(edit, "met")
       }
     }
   }
 
-  /** The next ones to send together, of those that have not been. */
-  next(sent: ReadonlySet<string>): Edit[] {
-    const next = this.waiting.filter(edit => !sent.has(edit.changeId)).slice(0, MAX_CHANGES)
-    while (next.length > 1 && JSON.stringify(next).length > MAX_LETTERS) next.length >>= 1
+  /** The next ones to send together, of those that have not been, none before an earlier one of its row is answered. */
+  function next(sent: ReadonlySet<string>, most = MAX_CHANGES): Edit[] {
+    const busy = new Set<string>()
+    const isFree = ({ changeId, recordId }: Edit) => (sent.has(changeId) ? !busy.add(recordId) : !busy.has(recordId))
+    const next = waiting().filter(isFree).slice(0, most)
+    while (next.length > 1 && text(next).length > MAX_LETTERS) next.length >>= 1
     return next
   }
 
-  #without(state: State): Edit[] {
-    return this.#edits.filter(edit => this.#states[edit.changeId] !== state)
+  /** They go out now. What never did gets a name of now: the server refuses old ones, as it forgets what it did long ago. */
+  function take(next: Edit[]): Edit[] {
+    return next.flatMap((edit: Kept) => {
+      if (!edit.sent) {
+        const { changeId } = edit
+        const key = KEY + changeId
+        // Another window of this browser has taken it.
+        if (!store[key]) return drop(changeId), []
+        if (!isYoung(changeId)) {
+          delete store[key]
+          edit.changeId = newChangeId()
+        }
+        edit.sent = true
+        keep(edit)
+      }
+      const { sent, ...data } = edit
+      return [data]
+    })
+  }
+
+  return {
+    load,
+    add,
+    accept,
+    drop,
+    meet,
+    next,
+    take,
+    /** Whether the version at hand may lack an accepted edit of one's own. */
+    isFresh: (recordId: string) => fresh.has(recordId),
+    /** Whether an earlier edit of the same row has no answer. */
+    isBehind(changeId: string): boolean {
+      const edit = find(changeId)
+      return edit !== waiting().find(other => other.recordId === edit?.recordId)
+    },
+    /** Those that the server has not answered, in order. */
+    waiting,
+    /** Those that the rows do not show yet. */
+    unseen: () => without("shown"),
   }
 }
 

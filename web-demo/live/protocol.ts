@@ -73,7 +73,7 @@ export interface Refusal {
 
 /** Everything the server says, by its `type`. */
 export interface Heard {
-  authenticated: { userId: string; userName: string; deviceId: string; color: number; heartbeatMs: number; timeoutMs: number }
+  authenticated: { userId: string; userName: string; deviceId: string; color: number; heartbeatMs: number; timeoutMs: number; serverTime?: number }
   table_snapshot: {
     tableId: string
     title: string

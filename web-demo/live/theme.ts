@@ -6,5 +6,4 @@ const follow = (): void => {
   document.documentElement.dataset.theme = localStorage["roundtable.theme"] ?? (dark.matches ? "dark" : "light")
 }
 
-dark.onchange = follow
-follow()
+;(dark.onchange = follow)()

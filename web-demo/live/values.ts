@@ -3,6 +3,8 @@
 
 import type { Column, Value } from "./protocol"
 
+export const text = JSON.stringify
+
 /** The ids of a multiselect or link; of anything else the one value it is, or none. */
 export const list = (value: Value): (string | number | boolean)[] => [value ?? []].flat()
 
@@ -17,8 +19,8 @@ export function parse(text: string, { kind }: Column): Value | undefined {
   if (!trimmed) return null
   if (kind === "link") return trimmed.split(/[\s,]+/).sort()
   if (kind !== "number" && kind !== "counter") return trimmed
-  return Number.isFinite(+trimmed) ? +trimmed : undefined
+  return isFinite(+trimmed) ? +trimmed : undefined
 }
 
 /** An empty cell has no value at all, or null. */
-export const isEqual = (a: Value | undefined, b: Value | undefined): boolean => JSON.stringify(a ?? null) === JSON.stringify(b ?? null)
+export const isEqual = (a: Value | undefined, b: Value | undefined): boolean => text(a ?? null) === text(b ?? null)

@@ -64,8 +64,8 @@ async function meet(t: TestContext, { ready = true, kept = {} as object, viewId 
     localStorage: { ...kept },
     addEventListener: events.addEventListener.bind(events),
   })
-  const { LiveTable } = await import("../live/live-table")
-  const table: Table = new LiveTable("ws://x/live", { userId: "u1", userName: "Ada", deviceId: "d1" }, "crm/contacts", viewId || undefined)
+  const { newLiveTable } = await import("../live/live-table")
+  const table: Table = newLiveTable("ws://x/live", { userId: "u1", userName: "Ada", deviceId: "d1" }, "crm/contacts", viewId || undefined)
   const told: string[] = []
   const came: string[] = []
   table.told = text => void told.push(text)
@@ -143,7 +143,7 @@ test("an edit that a busy server refused is sent again under its name", async t 
   socket().tell("change_rejected", { changeId: data.changeId, code: "busy", message: "later" })
   assert.deepEqual([text(), told], ["uno", []])
   wind(1000)
-  assert.deepEqual(socket().heard(), [{ type: "sync_offline_changes", data: { changes: [data] } }])
+  assert.deepEqual(socket().heard(), [{ type: "sync_offline_changes", data: { changes: [{ ...data, base: "v1" }] } }])
 })
 
 test("a lost connection is recovered, and what was not answered goes out again under its name", async t => {
@@ -164,7 +164,7 @@ test("a lost connection is recovered, and what was not answered goes out again u
   assert.equal(table.online, true)
   const [sync] = socket().heard()
   assert.equal(sync!.type, "sync_offline_changes")
-  assert.deepEqual(sync!.data.changes[0], first, "to the letter: another request may not have its name")
+  assert.deepEqual(sync!.data.changes[0], { ...first, base: "v1" }, "with the version that its author saw")
   assert.equal(sync!.data.changes[1].base, "v1", "what its author saw")
   assert.deepEqual(table.view.rows.map(({ id }) => id), ["r3", "r1", "r2"])
   // Made while those are under way: it waits for its turn behind them.
@@ -173,7 +173,7 @@ test("a lost connection is recovered, and what was not answered goes out again u
   const applied = sync!.data.changes.map((change: { changeId: string }) => change.changeId)
   socket().tell("offline_sync_complete", { applied, merged: [], rejected: [] })
   const [next] = socket().heard()
-  assert.deepEqual([next!.type, next!.data.changes.length, next!.data.changes[0].base], ["sync_offline_changes", 1, undefined])
+  assert.deepEqual([next!.type, next!.data.changes.length, next!.data.changes[0].base], ["sync_offline_changes", 1, "v2"])
   socket().tell("offline_sync_complete", { applied: [next!.data.changes[0].changeId], merged: [], rejected: [] })
   assert.equal(table.waiting, 0)
   write("vier", "r3")
@@ -197,7 +197,7 @@ test("of edits made offline each has its own fate", async t => {
 
 test("edits that an earlier window left go out first thing", async t => {
   const left = { changeId: "1767225500000-a", tableId: "T1", type: "update", recordId: "r1", changes: [{ fieldId: "c1", oldValue: "one", newValue: "eins" }], base: "v0" }
-  const { socket, text } = await meet(t, { kept: { [`live/${left.changeId}`]: JSON.stringify(left) }, ready: false })
+  const { socket, text } = await meet(t, { kept: { [`live/${left.changeId}`]: JSON.stringify({ ...left, sent: true }) }, ready: false })
   socket().open()
   socket().tell("authenticated", { color: 1, heartbeatMs: 15_000 })
   socket().heard()
@@ -343,5 +343,87 @@ test("a browser without room takes no edit, and says so", async t => {
   Object.freeze(localStorage)
   write("uno")
   assert.deepEqual([text(), socket().types], ["one", []])
-  assert.deepEqual(told, ["No room for more edits."])
+  assert.deepEqual(told, ["No room: too long or too many."])
+})
+
+for (const code of ["read-only", "not-saved"]) {
+  test(`what a server answers that is ${code} costs no edit, and is asked again after a while`, async t => {
+    const { table, socket, write, text, told, wind } = await meet(t)
+    write("uno")
+    const { changeId } = socket().heard()[0]!.data
+    socket().tell("change_rejected", { changeId, code, message: "no disk" })
+    write("due", "r2", "two")
+    wind(9000)
+    assert.deepEqual([socket().types, text(), table.waiting, told], [[], "uno", 2, []])
+    wind(1000)
+    assert.deepEqual(socket().heard().map(({ type, data }) => [type, data.changes.length]), [["sync_offline_changes", 2]])
+  })
+}
+
+test("an edit of a row waits for the one before it", async t => {
+  const { socket, write } = await meet(t)
+  write("uno")
+  write("ein", "r1", "uno")
+  const [first, ...more] = socket().heard()
+  assert.equal(more.length, 0)
+  socket().tell("change_accepted", { changeId: first!.data.changeId, version: "v2" })
+  const [next] = socket().heard()
+  assert.deepEqual([next!.data.changes.length, next!.data.changes[0].base], [1, undefined], "its author had seen the first")
+})
+
+test("who deletes a row says what was seen of it", async t => {
+  const { table, socket } = await meet(t)
+  table.edit({ type: "delete", recordId: "r2" })
+  const [{ type, data }] = socket().heard() as [{ type: string; data: Record<string, unknown> }]
+  assert.deepEqual([type, data.type, data.base], ["record_change", "delete", "v1"])
+})
+
+test("of a message that the server does not take the one edit to blame is found and set aside", async t => {
+  const { table, socket, answer, write, told, wind } = await meet(t)
+  socket().end()
+  write("uno")
+  write("bad", "r2", "two")
+  write("tre", "r3", "three")
+  wind(500)
+  answer()
+  socket().tell("connection_recovered", { missedEventsCount: 0, version: "v1" })
+  const saved: string[] = []
+  for (let round = 0; round < 8 && table.waiting > 0; round++) {
+    const { data } = socket().heard().find(({ type }) => type === "sync_offline_changes")!
+    const values = data.changes.map((change: { changes: { newValue: string }[] }) => change.changes[0]!.newValue)
+    if (values.includes("bad")) socket().tell("error", { code: "bad-message", message: "cannot read it", about: "sync_offline_changes" })
+    else {
+      saved.push(...values)
+      socket().tell("offline_sync_complete", { applied: data.changes.map(({ changeId }: { changeId: string }) => changeId), merged: [], rejected: [] })
+    }
+  }
+  assert.deepEqual([saved, table.waiting], [["uno", "tre"], 0])
+  assert.deepEqual(told, ["Set aside, cannot read it: bad"])
+})
+
+test("a connection that ends again and again is tried ever more slowly", async t => {
+  const { table, socket, answer, wind } = await meet(t)
+  for (const failures of [1, 2, 3]) {
+    socket().end(1009)
+    assert.equal(table.failures, failures)
+    wind(15_000)
+    answer()
+    socket().tell("connection_recovered", { missedEventsCount: 0, version: "v1" })
+  }
+  socket().tell("heartbeat_ack", {})
+  assert.equal(table.failures, 0)
+})
+
+test("an edit of which it is not known whether it was saved is not forgotten", async t => {
+  const { table, socket, write, told } = await meet(t)
+  write("uno")
+  const { changeId } = socket().heard()[0]!.data
+  socket().tell("change_rejected", { changeId, code: "key-expired", message: "too old" })
+  assert.deepEqual([table.waiting, told, Object.keys(localStorage)], [0, ["Set aside, maybe saved: uno"], [`gone/${changeId}`]])
+})
+
+test("before the table is there nothing is edited", async t => {
+  const { table, write } = await meet(t, { ready: false })
+  write("uno")
+  assert.deepEqual([table.waiting, Object.keys(localStorage)], [0, []])
 })

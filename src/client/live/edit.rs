@@ -175,6 +175,20 @@ impl PendingEdit {
         one.into_iter().chain(many)
     }
 
+    /// Whether both are about one record.
+    pub(super) fn shares_record(&self, other: &Self) -> bool {
+        let is_same = |one: &RecordEdit| other.records().any(|record| record.record_id == one.record_id);
+        self.table_id == other.table_id && self.records().any(is_same)
+    }
+
+    /// Whether it says by itself what its author saw, or there was nothing to see.
+    pub(super) fn names_values(&self) -> bool {
+        match &self.what {
+            What::Record(record) => matches!(record.kind, RecordKind::Create | RecordKind::Update),
+            What::Batch { .. } => false,
+        }
+    }
+
     /// As it is sent.
     pub(super) fn on(&self, grounds: Grounds) -> Sending<'_> {
         Sending {

@@ -15,9 +15,16 @@ use crate::id::DocumentId;
 /// How long to wait with a subscription when the server is busy.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Codes that are no answer: the same edit may go through later, and it is made once.
-fn is_for_later(why: &Refusal) -> bool {
-    matches!(why.code.as_str(), "busy" | "not-confirmed")
+/// How long to wait with edits when the server has no disk to keep them on: somebody has to look after it.
+const REPAIR: Duration = Duration::from_secs(15);
+
+/// How long to wait with what is no answer yet: the same may go through later, and it is made once.
+fn for_later(why: &Refusal) -> Option<Duration> {
+    match why.code.as_str() {
+        "busy" | "not-confirmed" => Some(PAUSE),
+        "read-only" | "not-saved" => Some(REPAIR),
+        _ => None,
+    }
 }
 
 impl Session {
@@ -152,8 +159,19 @@ impl Session {
     }
 
     fn rejected(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
-        if is_for_later(&why) {
-            self.queue.again(&change_id, now);
+        // What follows an edit of the same record without an answer was judged without it.
+        if self.queue.is_behind(&change_id) {
+            let pause = for_later(&why).unwrap_or(PAUSE);
+            self.queue.again(&change_id, now + pause);
+            return Vec::new();
+        }
+        self.judged(change_id, why, now)
+    }
+
+    /// An edit was refused for what it is, or for the state of the server.
+    fn judged(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
+        if let Some(pause) = for_later(&why) {
+            self.queue.again(&change_id, now + pause);
             return Vec::new();
         }
         let together = match why.code.as_str() {
@@ -221,8 +239,8 @@ impl Session {
 
     fn refused(&mut self, id: &DocumentId, why: Refusal, now: Instant) -> Vec<News> {
         self.at(id, |table| {
-            if is_for_later(&why) {
-                table.standing = Standing::Wanted(Some(now + PAUSE));
+            if let Some(pause) = for_later(&why) {
+                table.standing = Standing::Wanted(Some(now + pause));
                 return None;
             }
             table.standing = Standing::Refused(why.clone());
@@ -238,10 +256,14 @@ impl Session {
             part.get(number)
         });
         let mut news = Vec::new();
+        // The message as a whole: none of its edits is to blame, and fewer are sent at once.
+        if to_blame.is_none() && why.code == "too-large" && self.queue.halve() {
+            return news;
+        }
         for change_id in &part {
             match to_blame {
-                Some(other) if other != change_id => self.queue.again(change_id, now),
-                _ => news.extend(self.rejected(change_id.clone(), why.clone(), now)),
+                Some(other) if other != change_id => self.queue.again(change_id, now + PAUSE),
+                _ => news.extend(self.judged(change_id.clone(), why.clone(), now)),
             }
         }
         news

@@ -10,8 +10,8 @@
 //!
 //! Pure: time comes in, frames go out.
 
-use std::collections::{HashSet, VecDeque};
-use std::time::{Duration, Instant};
+use std::collections::VecDeque;
+use std::time::Instant;
 
 use serde_json::json;
 
@@ -24,9 +24,6 @@ const PART_BYTES: usize = 512 * 1024;
 
 /// Edits sent and not answered, when a connection is up. More wait here rather than in the socket.
 const UNDER_WAY: usize = 64;
-
-/// How long all wait when the server could not take one.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Why an edit was not kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -64,9 +61,9 @@ pub(super) struct Queue {
     bytes: usize,
     /// The first so many waited when the connection came up.
     waited: usize,
-    /// Records that offline changes have changed since: their authors saw a version without these.
-    overtaken: HashSet<(DocumentId, String)>,
     pause: Option<Instant>,
+    /// How many edits go in one part: fewer, once the server could not take as many.
+    part_edits: usize,
 }
 
 #[derive(Debug)]
@@ -77,6 +74,8 @@ struct Entry {
     sent: Option<Instant>,
     /// The server has told everybody of it, and is yet to answer.
     told: bool,
+    /// How many edits the message had that it went in last.
+    together: usize,
     /// It was too much together with others.
     alone: bool,
 }
@@ -88,8 +87,8 @@ impl Queue {
             entries: VecDeque::new(),
             bytes: 0,
             waited: 0,
-            overtaken: HashSet::new(),
             pause: None,
+            part_edits: PART_EDITS,
         }
     }
 
@@ -112,6 +111,7 @@ impl Queue {
                     bytes,
                     sent: None,
                     told: false,
+                    together: 0,
                     alone: false,
                 });
                 Ok(())
@@ -146,8 +146,8 @@ impl Queue {
     pub fn connected(&mut self) {
         self.entries.iter_mut().for_each(|entry| entry.sent = None);
         self.waited = self.entries.len();
-        self.overtaken.clear();
         self.pause = None;
+        self.part_edits = PART_EDITS;
     }
 
     /// When the edit was sent that has waited longest for its answer.
@@ -174,16 +174,26 @@ impl Queue {
             .entries
             .iter()
             .take(UNDER_WAY)
-            .position(|entry| entry.sent.is_none())?;
+            .enumerate()
+            // A later edit of a record must not overtake an earlier one, which the server may put off.
+            .position(|(at, entry)| entry.sent.is_none() && !self.has_earlier(at))?;
         let entry = &mut self.entries[first];
-        entry.sent = Some(now);
-        Some(message(&entry.edit, Grounds::Values))
+        (entry.sent, entry.together) = (Some(now), 1);
+        // Values seen in cells the server can compare; a deletion or a batch need not name any.
+        Some(message(
+            &entry.edit,
+            if entry.edit.names_values() {
+                Grounds::Values
+            } else {
+                Grounds::Version
+            },
+        ))
     }
 
     /// As many of those that waited as one message takes.
     fn next_part(&mut self, now: Instant) -> Option<String> {
         let (mut part, mut bytes) = (0, 0);
-        for entry in self.entries.iter().take(self.waited.min(PART_EDITS)) {
+        for entry in self.entries.iter().take(self.waited.min(self.part_edits)) {
             let is_alone = entry.alone || matches!(entry.edit.what, What::Batch { .. });
             bytes += entry.bytes;
             if part > 0 && (is_alone || bytes > PART_BYTES) {
@@ -195,28 +205,18 @@ impl Queue {
             }
         }
         let first = self.entries.front()?;
-        let grounds = |edit: &PendingEdit| match edit.records().any(|record| self.is_overtaken(edit, &record.record_id))
-        {
-            true => Grounds::Values,
-            false => Grounds::Version,
-        };
         let message = match first.edit.what {
-            What::Batch { .. } => message(&first.edit, grounds(&first.edit)),
+            What::Batch { .. } => message(&first.edit, Grounds::Version),
             What::Record(_) => {
                 let edits = self.entries.iter().take(part);
-                let changes: Vec<_> = edits.map(|entry| entry.edit.on(grounds(&entry.edit))).collect();
+                let changes: Vec<_> = edits.map(|entry| entry.edit.on(Grounds::Version)).collect();
                 json!({ "type": "sync_offline_changes", "data": { "changes": changes } }).to_string()
             }
         };
-        self.entries
-            .iter_mut()
-            .take(part)
-            .for_each(|entry| entry.sent = Some(now));
+        for entry in self.entries.iter_mut().take(part) {
+            (entry.sent, entry.together) = (Some(now), part);
+        }
         Some(message)
-    }
-
-    fn is_overtaken(&self, edit: &PendingEdit, record: &str) -> bool {
-        !self.overtaken.is_empty() && self.overtaken.contains(&(edit.table_id.clone(), record.to_owned()))
     }
 
     /// An edit was made. The edit, and whether it was told of before.
@@ -227,11 +227,11 @@ impl Queue {
             .find(|entry| entry.edit.change_id == change_id)?
             .told;
         let edit = self.remove(change_id)?;
-        if self.waited > 0 {
-            let records = edit
-                .records()
-                .map(|record| (edit.table_id.clone(), record.record_id.clone()));
-            self.overtaken.extend(records);
+        // Their authors had seen this one, in a version that does not have it: they go by the values.
+        for entry in &mut self.entries {
+            if entry.edit.base.is_some() && entry.edit.shares_record(&edit) {
+                entry.edit.base = None;
+            }
         }
         Some((edit, told))
     }
@@ -245,37 +245,56 @@ impl Queue {
         if at < self.waited {
             self.waited -= 1;
         }
-        if self.waited == 0 {
-            self.overtaken.clear();
-        }
         let entry = self.entries.remove(at)?;
         self.bytes -= entry.bytes;
         Some(entry.edit)
     }
 
-    /// The server could not take an edit just now.
-    pub fn again(&mut self, change_id: &str, now: Instant) {
+    /// The server could not take an edit just now: all wait until then.
+    pub fn again(&mut self, change_id: &str, until: Instant) {
         if let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) {
             entry.sent = None;
-            self.pause = Some(now + PAUSE);
+            self.pause = self.pause.max(Some(until));
         }
     }
 
     /// An edit was refused for what was sent with it, or for the version it names: it is sent once more, alone or without
     /// that. Whether there is such a way.
     pub fn otherwise(&mut self, change_id: &str, refused: Together) -> bool {
-        let is_part = self.under_way().nth(1).is_some();
         let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) else {
             return false;
         };
         let is_new = match refused {
-            Together::TooMuch => is_part && !std::mem::replace(&mut entry.alone, true),
+            Together::TooMuch => entry.together > 1 && !std::mem::replace(&mut entry.alone, true),
             Together::UnknownVersion => entry.edit.base.take().is_some(),
         };
         if is_new {
             entry.sent = None;
         }
         is_new
+    }
+
+    /// A part as a whole was too much: nothing of it was made, and half as many go the next time. Whether that is fewer.
+    pub fn halve(&mut self) -> bool {
+        let part = self.under_way().count();
+        if part < 2 {
+            return false;
+        }
+        self.part_edits = part / 2;
+        self.entries.iter_mut().for_each(|entry| entry.sent = None);
+        true
+    }
+
+    /// Whether an earlier edit of one of its records has no answer.
+    pub fn is_behind(&self, change_id: &str) -> bool {
+        let at = self.entries.iter().position(|entry| entry.edit.change_id == change_id);
+        at.is_some_and(|at| self.has_earlier(at))
+    }
+
+    /// Whether an edit before the one at this place is about one of its records.
+    fn has_earlier(&self, at: usize) -> bool {
+        let edit = &self.entries[at].edit;
+        self.entries.iter().take(at).any(|entry| entry.edit.shares_record(edit))
     }
 
     /// The edits that lie with the server, in the order in which they were sent.

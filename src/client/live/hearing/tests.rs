@@ -122,3 +122,21 @@ fn what_is_no_message_is_an_error() {
     assert!(stage.session.take("nonsense", stage.now).is_err());
     assert!(stage.hear("of_tomorrow", json!({ "a": 1 })).is_empty());
 }
+
+/// A disk that failed is put right by somebody, and the server started again: what waited is made then.
+#[test]
+fn a_server_without_a_disk_costs_no_edit() {
+    for code in ["read-only", "not-saved"] {
+        let mut stage = Stage::at_the_table();
+        let edit = stage.write("mine");
+        stage.said();
+        assert!(
+            stage
+                .hear("change_rejected", json!({ "changeId": edit, "code": code }))
+                .is_empty()
+        );
+        assert_eq!((stage.cell(), stage.said()), (json!("mine"), Vec::new()), "{code}");
+        stage.now = stage.session.queue.pause().unwrap();
+        assert_eq!(stage.messages()[0]["data"]["changeId"], json!(edit), "{code}");
+    }
+}

@@ -75,7 +75,7 @@ fn edits_go_out_one_by_one_as_long_as_the_connection_is_up() {
     queue.push(update("1", "b.r")).unwrap();
     queue.push(batch("2")).unwrap();
     assert_eq!(told(queue.next(now)), one("record_change", "1"));
-    assert_eq!(told(queue.next(now)), one("batch_changes", "2"));
+    assert_eq!(told(queue.next(now)), one("batch_changes", "2 at ab"));
     assert_eq!(told(queue.next(now)), None);
     assert_eq!(queue.oldest_sent(), Some(now));
     assert!(queue.made("1").is_some() && queue.made("1").is_none());
@@ -165,10 +165,14 @@ fn who_is_busy_is_asked_again_after_a_moment() {
     queue.push(update("1", "b.r")).unwrap();
     queue.push(update("2", "b.r")).unwrap();
     queue.next(now);
-    queue.again("1", now);
+    assert_eq!(told(queue.next(now)), None, "the second would overtake the first");
+    queue.again("1", now + std::time::Duration::from_secs(1));
     assert_eq!(told(queue.next(now)), None);
     let later = queue.pause().unwrap();
     assert_eq!(told(queue.next(later)), one("record_change", "1"));
+    assert_eq!(told(queue.next(later)), None);
+    assert!(queue.is_behind("2") && !queue.is_behind("1"));
+    queue.made("1").unwrap();
     assert_eq!(told(queue.next(later)), one("record_change", "2"));
 }
 
@@ -201,7 +205,7 @@ fn no_more_than_a_number_lies_with_the_server() {
     let (mut queue, now) = (Queue::new(MOST), Instant::now());
     queue.connected();
     for number in 0..100 {
-        queue.push(update(&number.to_string(), "b.r")).unwrap();
+        queue.push(update(&number.to_string(), &number.to_string())).unwrap();
     }
     assert_eq!(std::iter::from_fn(|| queue.next(now)).count(), UNDER_WAY);
     queue.made("0");
@@ -218,9 +222,12 @@ fn what_is_too_much_with_others_is_sent_alone_and_once() {
     }
     queue.connected();
     queue.next(now).unwrap();
-    assert!(queue.otherwise("2", Together::TooMuch));
     queue.made("1");
     queue.made("3");
+    assert!(
+        queue.otherwise("2", Together::TooMuch),
+        "though it is the last of its message"
+    );
     assert_eq!(told(queue.next(now)), one("sync_offline_changes", "2 at ab"));
     assert!(
         !queue.otherwise("2", Together::TooMuch),
