@@ -2,11 +2,10 @@
 // connection, and loses answers.
 
 import assert from "node:assert/strict"
-import { ACTORS, COLUMNS, isFull, newCells, STATES, UNIQUE, Values } from "./table.mjs"
+import { ACTORS, isFull, newCells, SCALARS, STATES, UNIQUE, Values } from "./table.mjs"
 
 const ME = ACTORS.live
 const base62 = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-const SCALARS = COLUMNS.filter(({ kind }) => ["text", "number", "date", "checkbox", "select"].includes(kind))
 
 /** How a connection is lost: between edits; with the answers to some; with edits that have perhaps arrived. */
 const LOSSES = ["idle", "answers", "edits"]

@@ -47,7 +47,8 @@ export class Pace extends EventEmitter {
   async turn(name) {
     const made = this.#made.get(name)
     if (made === this.#edits) return null
-    await until(`${name} may go on after ${made} edits`, () => made - this.#slowest() < LEAD, [[this, "edit"], [this, "life"]], 60_000)
+    const isNear = () => made - this.#slowest() < LEAD
+    await until(`${name} may go on after ${made} edits`, isNear, [[this, "edit"], [this, "life"]], 60_000)
     return made
   }
 

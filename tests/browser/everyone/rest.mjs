@@ -1,7 +1,7 @@
 // A back end with curl: every write under a key, sent again until it is answered, and sometimes once more after that.
 
 import assert from "node:assert/strict"
-import { ACTORS, COLUMNS, isFull, newCells, STATES, UNIQUE, Values } from "./table.mjs"
+import { ACTORS, COLUMNS, isFull, newCells, SCALARS, STATES, UNIQUE, Values } from "./table.mjs"
 
 const ME = ACTORS.rest
 
@@ -164,7 +164,7 @@ export class BackEnd {
   }
 
   #scalar() {
-    return this.random.pick(COLUMNS.filter(({ kind }) => kind === "checkbox" || kind === "select" || UNIQUE.some(column => column.kind === kind)))
+    return this.random.pick(SCALARS)
   }
 
   #left(row, column, value) {

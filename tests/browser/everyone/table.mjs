@@ -6,6 +6,8 @@ const { Automerge } = v2
 
 const option = id => ({ id, name: id })
 
+const TAGS = ["amber", "beige", "coral", "denim", "ebony", "fawn", "green", "hazel"]
+
 /** One column of each kind. Of the options each of the four has its own tags, so that it is known who put one in. */
 export const COLUMNS = [
   { id: "cText", name: "Text", kind: "text" },
@@ -13,7 +15,7 @@ export const COLUMNS = [
   { id: "cDone", name: "Done", kind: "checkbox" },
   { id: "cDue", name: "Due", kind: "date" },
   { id: "cState", name: "State", kind: "select", options: ["open", "busy", "shut"].map(option) },
-  { id: "cTags", name: "Tags", kind: "multiselect", options: ["amber", "beige", "coral", "denim", "ebony", "fawn", "green", "hazel"].map(option) },
+  { id: "cTags", name: "Tags", kind: "multiselect", options: TAGS.map(option) },
   { id: "cLinks", name: "Links", kind: "link" },
   { id: "cNotes", name: "Notes", kind: "longtext" },
   { id: "cVotes", name: "Votes", kind: "counter" },
@@ -75,6 +77,9 @@ export class Values {
 
 /** Column ids of which every value written is written once. */
 export const UNIQUE = COLUMNS.filter(({ kind }) => ["text", "number", "date"].includes(kind))
+
+/** The columns of which the last writer wins. */
+export const SCALARS = COLUMNS.filter(column => UNIQUE.includes(column) || ["checkbox", "select"].includes(column.kind))
 
 const inOrder = (a, b) => (a.order < b.order ? -1 : a.order > b.order ? 1 : a.id < b.id ? -1 : 1)
 
