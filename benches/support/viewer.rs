@@ -223,9 +223,7 @@ impl Viewer {
         loop {
             tokio::select! {
                 frame = self.socket.next() => match frame.expect("the socket stays open").expect("the socket is whole") {
-                    Message::Text(text) => if seen.take(&text, &clock) {
-                        return seen;
-                    },
+                    Message::Text(text) if seen.take(&text, &clock) => return seen,
                     Message::Close(frame) => panic!("closed: {frame:?}"),
                     _ => {}
                 },

@@ -241,7 +241,7 @@ async fn people_see_each_other_come_point_and_go() {
     theirs.point(Some(cursor.clone()));
     let look = |shown: &Table| {
         let bob = shown.users.iter().find(|user| user.user_id == "bob")?;
-        (bob.cursor.as_ref()? == &cursor).then(|| bob.color)
+        (bob.cursor.as_ref()? == &cursor).then_some(bob.color)
     };
     let color = ours.until("the cursor", LIMIT, look).await.unwrap();
     assert_eq!(color, bob.color());

@@ -28,7 +28,7 @@ async fn one_who_was_slow_is_told_the_newest_of_each_row() {
     set(&server, &table, 3, -1).await;
     // Now it reads: fewer frames than there were edits, and behind them it has the newest of each row.
     let (mut frames, mut newest) = (0, std::collections::HashMap::new());
-    while newest.get(&table.rows[3]).is_none() {
+    while !newest.contains_key(&table.rows[3]) {
         let (kind, data) = slow.next().await.expect("it is not closed");
         let changes = match kind.as_str() {
             "record_change" => vec![data],
