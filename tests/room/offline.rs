@@ -40,6 +40,8 @@ enum Saw {
 struct Made {
     id: u64,
     cell: Cell,
+    /// Another cell of the row that it writes as well.
+    also: Option<Cell>,
     what: What,
     saw: Saw,
     accepted: bool,
@@ -176,8 +178,12 @@ impl World {
             2..5 if !is_marked && matches!(what, What::Writes(_)) => Saw::Value(self.shown(&cell, &self.seen)),
             _ => Saw::Version(self.seen.clone()),
         };
+        let is_double = !matches!(saw, Saw::Value(_)) && self.random.random_bool(0.3);
+        let other = COLUMNS.iter().find(|column| **column != cell.1);
+        let also = (cell.0.clone(), *other.unwrap());
         self.waiting.push(Made {
             id,
+            also: Some(also).filter(|_| is_double),
             cell,
             what,
             saw,
@@ -195,8 +201,12 @@ impl World {
         let (row, column) = &made.cell;
         let mut wanted = match made.what {
             What::Writes(value) => {
-                let field = json!({ "fieldId": column, "newValue": value });
-                json!({ "type": "update", "recordId": row, "changes": [field] })
+                let columns = [Some(*column), made.also.as_ref().map(|also| also.1)];
+                let fields = columns
+                    .iter()
+                    .flatten()
+                    .map(|id| json!({ "fieldId": id, "newValue": value }));
+                json!({ "type": "update", "recordId": row, "changes": fields.collect::<Vec<_>>() })
             }
             What::Marks(kind) => json!({ "type": kind, "recordId": row }),
         };
@@ -234,24 +244,26 @@ impl World {
             self.figures.replayed += usize::from(accepted.replayed);
             self.figures.merged += usize::from(accepted.merged && !accepted.replayed);
             let What::Writes(value) = made.what else { continue };
-            let written = own.entry(made.cell.clone()).or_default();
-            if !accepted.replayed {
-                let alive = self.alive.entry(made.cell.clone()).or_default();
-                let goes = |value: &i64| match &made.saw {
-                    Saw::Nothing => true,
-                    // What she saw is what she had written.
-                    Saw::Value(_) if !written.is_empty() => written.contains(value),
-                    Saw::Value(shown) => {
-                        let (shows, values) = &stands_on[&made.cell];
-                        assert_eq!(shows, shown, "{made:?} was written on what she had not seen");
-                        values.contains(value)
-                    }
-                    Saw::Version(_) => seen.contains(value) || written.contains(value),
-                };
-                alive.retain(|value| !goes(value));
-                alive.insert(value);
+            for (cell, seen) in std::iter::once(&made.cell).chain(&made.also).zip(seen) {
+                let written = own.entry(cell.clone()).or_default();
+                if !accepted.replayed {
+                    let goes = |value: &i64| match &made.saw {
+                        Saw::Nothing => true,
+                        // What she saw is what she had written.
+                        Saw::Value(_) if !written.is_empty() => written.contains(value),
+                        Saw::Value(shown) => {
+                            let (shows, values) = &stands_on[cell];
+                            assert_eq!(shows, shown, "{made:?} was written on what she had not seen");
+                            values.contains(value)
+                        }
+                        Saw::Version(_) => seen.contains(value) || written.contains(value),
+                    };
+                    let alive = self.alive.entry(cell.clone()).or_default();
+                    alive.retain(|value| !goes(value));
+                    alive.insert(value);
+                }
+                written.insert(value);
             }
-            written.insert(value);
         }
         let what: Vec<_> = self.waiting.iter().zip(&told).collect();
         self.check(&format!("of {what:#?}\nbefore: {before:?}"));
@@ -284,12 +296,13 @@ impl World {
         }
     }
 
-    /// The values that the author of a change has seen in the version that they name.
-    fn what_was_seen(&self, made: &Made) -> BTreeSet<i64> {
-        match &made.saw {
-            Saw::Version(heads) => self.values(&made.cell, heads),
+    /// The values that the author of a change has seen in the version that they name, by cell.
+    fn what_was_seen(&self, made: &Made) -> Vec<BTreeSet<i64>> {
+        let seen = |cell| match &made.saw {
+            Saw::Version(heads) => self.values(cell, heads),
             Saw::Nothing | Saw::Value(_) => BTreeSet::new(),
-        }
+        };
+        std::iter::once(&made.cell).chain(&made.also).map(seen).collect()
     }
 
     /// What each cell shows and holds in the version that a change was written on.
