@@ -13,7 +13,7 @@ export async function writeLive(here, dist) {
     bundle: true,
     minify: true,
     // Names that only this page knows: none of the wire, of the browser, or of what the browser stores.
-    mangleProps: /^(waiting|unseen|accept|told|came|changed|online|failures|isFresh|isBehind|load|drop|take|look|follow|show|edit|view|meet|count|line|row)$/,
+    mangleProps: /^(waiting|unseen|accept|told|came|changed|online|failures|isBehind|baseOf|load|drop|take|look|follow|show|edit|view|meet|count|line|row)$/,
     charset: "utf8",
     format: "esm",
     target: "es2022",

@@ -126,7 +126,7 @@ test("changes made offline are applied, merged or rejected one by one, and confl
   const fields = outcome.rejected.map(({ code, field }) => [code, field])
   assert.deepEqual(fields, [
     ["refused", "/changes/5/changes/0/newValue"],
-    ["refused", "/changes/6/recordId"],
+    ["not-found", "/changes/6/recordId"],
   ])
   assert.ok(outcome.merged.includes(clash) && outcome.merged.includes(intoDeleted), JSON.stringify(outcome))
   const kept = [...outcome.applied, ...outcome.merged].sort()

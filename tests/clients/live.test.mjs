@@ -158,13 +158,13 @@ test("a refused edit names the field, and nothing of it is written", async t => 
     ["update", { ...first, ...cell(AMOUNT, "lots") }, "refused", "/changes/0/newValue"],
     ["update", { ...first, ...cell("cnone0000", 1) }, "refused", "/changes/0/fieldId"],
     ["update", { ...first, ...cell("No such name", 1) }, undefined, "/changes/0/fieldId"],
-    ["update", { recordId: "b0.none0000", ...cell(AMOUNT, 1) }, undefined, "/recordId"],
+    ["update", { recordId: "b0.none0000", ...cell(AMOUNT, 1) }, "not-found", "/recordId"],
     ["update", cell(AMOUNT, 1), undefined, "/recordId"],
     ["update", first, undefined, "/changes"],
     ["delete", { ...first, ...cell(AMOUNT, 1) }, undefined, "/changes"],
-    ["delete", { recordId: "b0.none0000" }, undefined, "/recordId"],
+    ["delete", { recordId: "b0.none0000" }, "not-found", "/recordId"],
     ["create", { ...first }, "refused", "/recordId"],
-    ["create", { at: { after: "b0.none0000" } }, undefined, "/at"],
+    ["create", { at: { after: "b0.none0000" } }, "not-found", "/at"],
     ["update", { ...first, ...cell(AMOUNT, 1), at: "start" }, undefined, "/at"],
   ]
   for (const [type, fields, code = "refused", field] of refusals) {

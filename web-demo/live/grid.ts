@@ -6,7 +6,7 @@ import { look } from "./cells"
 import { live } from "./connection"
 import { $, el, paint } from "./dom"
 import type { Change, Column, Row, Spot, Value } from "./protocol"
-import { isEqual, text } from "./values"
+import { text } from "./values"
 
 /** As in the stylesheet. */
 const ROW = 32
@@ -146,10 +146,8 @@ function drawLine(row: Row, index: number): HTMLElement {
   line.cells[0]!.textContent = `${index + 1}`
   if (row === was) return line
   columns.forEach((column, n) => {
-    const value = row.cells[column.id] ?? null
-    const expected = row.marked?.[column.id]
-    if (!was || !isEqual(value, was.cells[column.id]) || expected !== was.marked?.[column.id])
-      line.cells[n + 1]!.replaceChildren(look(value, column, expected))
+    const { id } = column
+    line.cells[n + 1]!.replaceChildren(look(row.cells[id] ?? null, column, row.marked?.[id]))
   })
   return line
 }

@@ -106,8 +106,7 @@ export function newLiveTable(
     const edit: Edit = { changeId: newChangeId(), tableId, ...wish }
     // Before the first snapshot it is not known which table that is.
     if (!seen) return
-    // What was on the screen; it may lack what one has done oneself, which nobody is to be told as somebody else's.
-    if (!outbox.isFresh(edit.recordId)) edit.base = seen
+    edit.base = outbox.baseOf(edit, seen)
     try {
       outbox.add(edit)
     } catch {

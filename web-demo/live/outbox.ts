@@ -24,8 +24,8 @@ type Kept = Edit & { sent?: boolean }
 
 export function newOutbox(store: Storage) {
   let edits: Kept[] = []
-  /** Rows with accepted edits that the version at hand may not have. */
-  const fresh = new Set<string>()
+  /** Accepted edits that the version at hand may not have. */
+  let fresh: Edit[] = []
   const states = new WeakMap<Edit, State>()
   const without = (state: State): Kept[] => edits.filter(edit => states.get(edit) !== state)
   const waiting = () => without("done")
@@ -64,10 +64,10 @@ export function newOutbox(store: Storage) {
     if (state) drop(changeId)
     else states.set(edit, "done")
     delete store[KEY + changeId]
-    if (state !== "shown") fresh.add(edit.recordId)
+    if (state !== "shown") fresh.push(edit)
     // Their author had seen this one, in a version that does not have it.
     for (const other of waiting()) {
-      if (other.recordId !== edit.recordId) continue
+      if (!isSame(edit, other)) continue
       delete other.base
       keep(other)
     }
@@ -85,7 +85,7 @@ export function newOutbox(store: Storage) {
   /** Changes have come: what was accepted before them is in them, or in nobody's sight. */
   function meet(changes: readonly Change[]): void {
     edits = waiting()
-    fresh.clear()
+    fresh = []
     for (const edit of edits) {
       for (const change of changes) {
         if (change.changeId === edit.changeId) states.set(edit, "shown")
@@ -123,16 +123,26 @@ export function newOutbox(store: Storage) {
     })
   }
 
+  /**
+   * The version that an author saw. Of a cell that edits of their own cover it is the one that these were made on; of one that
+   * they have written since the version at hand there is none, as nobody is to be told of oneself as of somebody else.
+   */
+  function baseOf(edit: Edit, seen: string): string | undefined {
+    const isMine = (own: Edit) => isSame(own, edit)
+    if (fresh.some(isMine)) return
+    const below = without("shown").find(isMine)
+    return below ? below.base : seen
+  }
+
   return {
     load,
+    baseOf,
     add,
     accept,
     drop,
     meet,
     next,
     take,
-    /** Whether the version at hand may lack an accepted edit of one's own. */
-    isFresh: (recordId: string) => fresh.has(recordId),
     /** Whether an earlier edit of the same row has no answer. */
     isBehind(changeId: string): boolean {
       const edit = find(changeId)
@@ -145,7 +155,6 @@ export function newOutbox(store: Storage) {
   }
 }
 
-/** Whether a change is about what the edit is about. */
-const isSame = ({ recordId, changes }: Edit, change: Change): boolean =>
-  recordId === change.recordId &&
-  (!changes || changes.some(mine => change.changes?.some(theirs => theirs.fieldId === mine.fieldId)))
+/** Whether an edit and a change, or another edit, are about the same. */
+const isSame = (edit: Edit, { recordId, changes }: Edit | Change): boolean =>
+  edit.recordId === recordId && (!edit.changes || !changes || edit.changes.some(a => changes.some(b => a.fieldId === b.fieldId)))

@@ -38,7 +38,7 @@ export interface Edit {
   recordId: string
   changes?: Written[]
   /** The version its author saw, where the connection does not tell. */
-  base?: string
+  base?: string | undefined
   /** Where a new row goes; at the end if it is not said. */
   at?: { after: string } | undefined
 }

@@ -179,9 +179,24 @@ test("edits of a row follow one another, and those behind one that was accepted 
   assert.deepEqual([outbox.isBehind("1-a"), outbox.isBehind("2-a")], [false, true])
   outbox.accept("1-a")
   assert.deepEqual(outbox.waiting().map(({ base }) => base), [undefined, "v1"])
-  assert.deepEqual([outbox.isBehind("2-a"), outbox.isFresh("r1"), outbox.isFresh("r2")], [false, true, false])
+  const base = (more: Partial<Edit> = {}) => outbox.baseOf(edit("4-a", more), "v2")
+  const another = { changes: [{ fieldId: "c2", oldValue: null, newValue: 1 }] }
+  assert.deepEqual([outbox.isBehind("2-a"), base(), base(another)], [false, undefined, "v2"])
+  outbox.drop("2-a")
   outbox.meet([])
-  assert.equal(outbox.isFresh("r1"), false)
+  assert.equal(base(), "v2")
+})
+
+test("whoever writes over an edit of their own has seen what that one was made on, and not what it covers", () => {
+  const outbox = newOutbox(storage())
+  outbox.add(edit("1-a", { base: "v1" }))
+  outbox.meet([change({ changeId: "9-theirs" })])
+  const base = (more: Partial<Edit> = {}) => outbox.baseOf(edit("2-a", more), "v2")
+  assert.equal(base(), "v1", "theirs, in v2, is under one's own")
+  assert.equal(base({ recordId: "r2" }), "v2")
+  assert.equal(outbox.baseOf({ changeId: "2-a", tableId: "T", type: "delete", recordId: "r1" }, "v2"), "v1")
+  outbox.meet([change({ changeId: "1-a" })])
+  assert.equal(base(), "v2", "one's own came back, so the rows are what one sees")
 })
 
 test("what is too large or no edit harms nothing, and what is set aside stays in the storage", () => {
