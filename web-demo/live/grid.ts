@@ -78,7 +78,8 @@ function settle(): void {
   const field = end ? columnAt(end.fieldId) : -1
   if (now >= 0) row = now
   // The last column may be gone.
-  column = field < 0 ? Math.min(column, columns.length - 1) : field
+  if (field >= 0) column = field
+  else if (!columns[column]) column = 0
   if (now < 0 || field < 0) {
     at = spotAt(row, column) ?? at
     to = null
