@@ -112,16 +112,17 @@ async fn edit(server: &Server, id: &DocumentId) {
     viewer.look(0, WINDOW).await;
     writer.look(WINDOW - 1, 2).await;
     viewer.until_now().await;
-    for (what, row) in [
-        ("inside of", writer.rows[0].clone()),
-        ("outside of", writer.rows[1].clone()),
-    ] {
-        writer.write(&row, 1_000_000).await;
-        writer.hear("change_accepted").await;
-        let heard = viewer.until_now().await;
-        let bytes: usize = heard.iter().map(String::len).sum();
-        println!("an edit {what} the window: {} frames, {bytes} bytes", heard.len());
-    }
+    let (inside, outside) = (writer.rows[0].clone(), writer.rows[1].clone());
+    writer.write(&inside, 1_000_000).await;
+    let told = viewer.hear("record_change").await;
+    println!("an edit inside of the window: 1 frame, {} bytes", told.len());
+    writer.write(&outside, 1_000_000).await;
+    writer.hear("change_accepted").await;
+    // What comes before the next edit inside was told of the one outside.
+    writer.write(&inside, 1_000_001).await;
+    let before = viewer.frames_before("1000001").await;
+    let bytes: usize = before.iter().map(String::len).sum();
+    println!("an edit outside of the window: {} frames, {bytes} bytes", before.len());
 }
 
 struct Case {

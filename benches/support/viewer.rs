@@ -190,6 +190,18 @@ impl Viewer {
         }
     }
 
+    /// The frames before the one in which this text stands.
+    pub async fn frames_before(&mut self, text: &str) -> Vec<String> {
+        let mut before = Vec::new();
+        loop {
+            let frame = self.next().await;
+            if frame.contains(text) {
+                return before;
+            }
+            before.push(frame);
+        }
+    }
+
     /// Writes a number into the column of numbers of a row.
     pub async fn write(&mut self, row: &str, value: u64) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
