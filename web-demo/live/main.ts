@@ -60,9 +60,10 @@ const chosen = () => (at ? spotsFrom(at, to ?? at) : [])
 
 table.onkeydown = event => {
   const { key, shiftKey, ctrlKey, altKey, metaKey } = event
-  if (!at) return
   const step = ARROWS[key]
+  // Also through rows that are not there yet.
   if (step) move(...step, shiftKey)
+  else if (!at) return
   else if (key === "Tab") {
     // At the edge Tab leaves the table, so that nobody is caught in it.
     if (!move(0, shiftKey ? -1 : 1)) return

@@ -81,7 +81,7 @@ async fn read(
 #[utoipa::path(get, path = "/v1/tables/{table}/bulk/{key}/events", tag = "tables",
     params(("table" = String, Path, description = "a document id, an automerge: address, or base/name as one segment"),
         ("key" = String, Path, description = "the idempotency key of the bulk write")),
-    responses((status = 200, body = String, content_type = "text/event-stream",
+    responses((status = 200, body = serde_json::Value, content_type = "text/event-stream",
             description = "events named `progress`, whose data is what the address without `/events` answers"), Reading))]
 async fn events(
     State(server): State<Arc<Server>>,
