@@ -222,11 +222,8 @@ impl Pane {
     /// Marks the receivers if there is something new that may be shown.
     pub(super) fn announce(&self, durable: u64, epoch: u64) {
         let mut ring = self.ring();
-        let told = ring
-            .steps
-            .iter()
-            .rev()
-            .filter(|step| !matches!(step.frame, Frame::Nothing));
+        // Steps that say nothing count as well: one who waits for a position is told when it is durable.
+        let told = ring.steps.iter().rev();
         let mut durable = told
             .map(|step| step.reached.position)
             .filter(|position| *position <= durable);
