@@ -218,9 +218,12 @@ stories("views", ({ meet, server }) => {
     await grace.page.getByRole("heading", { name: /^drizzle/ }).waitFor()
     await ada.othersAre(1)
     await ada.press("Control+End")
-    await ada.page.getByRole("heading", { name: /^sun/ }).waitFor({ state: "detached" })
+    await heading.waitFor({ state: "detached" })
     await ada.press("Control+Home")
     await heading.waitFor()
+    for (let time = 0; time < 5; time++) await ada.press("Control+End", "Control+Home")
+    await ada.press("Control+End")
+    await heading.waitFor({ state: "detached" })
   })
 
   test("columns are hidden and moved in a view, and keys and the clipboard keep to what is shown", async t => {

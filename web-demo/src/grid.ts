@@ -11,6 +11,7 @@ import { PATHS } from "./icons"
 import type { Column, Model } from "./model"
 import type { Range, Spot } from "./selection"
 import { Lines } from "./lines"
+import { Steady } from "./steady"
 
 const ROW_HEIGHT = 30
 const ROW_NUMBER_WIDTH = 56
@@ -44,6 +45,8 @@ export class Grid {
   #shownColumns = ""
   #scrollY: HTMLElement | null = null
   #scrollX: HTMLElement | null = null
+  #steadyY: Steady | null = null
+  #steadyX: Steady | null = null
 
   constructor(
     host: HTMLElement,
@@ -91,6 +94,8 @@ export class Grid {
         content.append(this.overlay)
         this.#scrollY = content.closest(".vertical-inner")
         this.#scrollX = content.closest("revogr-viewport-scroll")
+        if (this.#scrollY) this.#steadyY = new Steady(this.#scrollY, "scrollTop")
+        if (this.#scrollX) this.#steadyX = new Steady(this.#scrollX, "scrollLeft")
         resolve()
       }
       look()
@@ -177,10 +182,10 @@ export class Grid {
     const x = this.#scrollX
     if (!y || !x) return
     const box = this.box({ top: row, bottom: row, left: col, right: col })
-    if (box.top < y.scrollTop) y.scrollTop = box.top
-    else if (box.top + box.height > y.scrollTop + y.clientHeight) y.scrollTop = box.top + box.height - y.clientHeight
-    if (box.left < x.scrollLeft) x.scrollLeft = box.left
-    else if (box.left + box.width > x.scrollLeft + x.clientWidth) x.scrollLeft = box.left + box.width - x.clientWidth
+    if (box.top < y.scrollTop) this.#steadyY?.scrollTo(box.top)
+    else if (box.top + box.height > y.scrollTop + y.clientHeight) this.#steadyY?.scrollTo(box.top + box.height - y.clientHeight)
+    if (box.left < x.scrollLeft) this.#steadyX?.scrollTo(box.left)
+    else if (box.left + box.width > x.scrollLeft + x.clientWidth) this.#steadyX?.scrollTo(box.left + box.width - x.clientWidth)
   }
 
   /** Where the header of a column is in the window. */
