@@ -19,7 +19,7 @@ use roundtable::id::DocumentId;
 use support::latency::Latencies;
 use support::server::Server;
 use support::table::Sample;
-use support::viewer::{Clock, Doing, LIMIT, Seen, Viewer};
+use support::viewer::{Clock, Doing, LIMIT, Phase, Seen, Viewer};
 use tokio::sync::watch;
 
 const ROWS: usize = 10_000;
@@ -157,7 +157,7 @@ const CASES: [Case; 4] = [
 
 async fn crowd(server: &Server, id: &DocumentId, case: &Case) {
     let clock = Clock::new(WRITERS);
-    let finish = watch::Sender::new(false);
+    let phase = watch::Sender::new(Phase::Busy);
     let mut watching = Vec::new();
     for number in 0..VIEWERS {
         let mut viewer = Viewer::come(&url(server), id, &format!("person-{number}")).await;
@@ -167,8 +167,8 @@ async fn crowd(server: &Server, id: &DocumentId, case: &Case) {
             moves: case.moves,
         };
         let rows = viewer.rows.clone();
-        let phase = number as f64 / VIEWERS as f64;
-        let task = tokio::spawn(viewer.watch(doing, clock.clone(), finish.subscribe(), phase));
+        let offset = number as f64 / VIEWERS as f64;
+        let task = tokio::spawn(viewer.watch(doing, clock.clone(), phase.subscribe(), offset));
         watching.push((rows, doing, task));
     }
     tokio::time::sleep(WARM_UP).await;
@@ -177,8 +177,10 @@ async fn crowd(server: &Server, id: &DocumentId, case: &Case) {
     tokio::time::sleep(SPAN).await;
     clock.counts.store(false, Ordering::Release);
     let (cpu, span) = (server.cpu() - cpu, began.elapsed());
+    // Nobody writes any more; what was written last arrives.
+    phase.send_replace(Phase::Quiet);
     tokio::time::sleep(REST).await;
-    finish.send_replace(true);
+    phase.send_replace(Phase::Over);
     let mut all = Vec::new();
     for (rows, doing, task) in watching {
         all.push((rows, doing, task.await.expect("no viewer panics")));
@@ -187,7 +189,7 @@ async fn crowd(server: &Server, id: &DocumentId, case: &Case) {
     report(case, all, &clock, cpu, span);
 }
 
-/// Whether everybody has in the end what they are to have: the last value of every writer they see.
+/// Whether everybody has in the end what they are to have: the same version, and the last value of every writer they see.
 fn check(all: &[(Vec<String>, Doing, Seen)], clock: &Clock) {
     let written: Vec<(usize, String)> = all
         .iter()
@@ -195,6 +197,7 @@ fn check(all: &[(Vec<String>, Doing, Seen)], clock: &Clock) {
         .collect();
     let mut lost = 0;
     for (rows, _, seen) in all {
+        assert_eq!(seen.version, all[0].2.version, "one version in the end");
         for (writer, row) in &written {
             let last = clock.last(*writer).expect("they wrote");
             // Two that write to the same row overwrite each other.

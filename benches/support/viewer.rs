@@ -83,6 +83,15 @@ pub struct Viewer {
     pub snapshot: (usize, Duration),
 }
 
+/// How far a measurement is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Busy,
+    /// Nobody writes or moves any more; all that was said arrives.
+    Quiet,
+    Over,
+}
+
 /// What a viewer does while it looks.
 #[derive(Clone, Copy)]
 pub struct Doing {
@@ -213,25 +222,25 @@ impl Viewer {
         self.say("record_change", change).await;
     }
 
-    /// Looks, and does what it is to do, until it is told to finish.
+    /// Looks, and does what it is to do, until it is over.
     pub async fn watch(
         mut self,
         doing: Doing,
         clock: Arc<Clock>,
-        mut finish: watch::Receiver<bool>,
-        phase: f64,
+        mut phase: watch::Receiver<Phase>,
+        offset: f64,
     ) -> Seen {
         let mut seen = Seen {
             newest: vec![0; clock.sent.len()],
             ..Seen::default()
         };
-        let ticks = |phase: f64| {
-            let mut ticks = interval_at(tokio::time::Instant::now() + SECOND.mul_f64(phase), SECOND);
+        let ticks = |offset: f64| {
+            let mut ticks = interval_at(tokio::time::Instant::now() + SECOND.mul_f64(offset), SECOND);
             ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks
         };
-        let (mut moves, mut edits) = (ticks(phase), ticks((phase + 0.5) % 1.0));
-        let (mut moved, mut edited, mut finishing) = (0, 0, false);
+        let (mut moves, mut edits) = (ticks(offset), ticks((offset + 0.5) % 1.0));
+        let (mut moved, mut edited, mut busy) = (0, 0, true);
         loop {
             tokio::select! {
                 frame = self.socket.next() => match frame.expect("the socket stays open").expect("the socket is whole") {
@@ -239,14 +248,14 @@ impl Viewer {
                     Message::Close(frame) => panic!("closed: {frame:?}"),
                     _ => {}
                 },
-                _ = moves.tick(), if doing.moves && !finishing => {
+                _ = moves.tick(), if doing.moves && busy => {
                     moved += 1;
                     let record = &self.rows[moved % self.rows.len()];
                     let cursor = json!({ "recordId": record, "fieldId": self.column });
                     let told = json!({ "tableId": self.table.as_str(), "cursor": cursor });
                     self.say("cursor_position", told).await;
                 },
-                _ = edits.tick(), if doing.writer.is_some() && !finishing && edited < EDITS => {
+                _ = edits.tick(), if doing.writer.is_some() && busy && edited < EDITS => {
                     let writer = doing.writer.expect("looked just now");
                     let row = self.rows[writer % self.rows.len()].clone();
                     // The lowest bit says whether it counts.
@@ -255,9 +264,13 @@ impl Viewer {
                     self.write(&row, value(writer, edited)).await;
                     edited += 1;
                 },
-                _ = finish.changed(), if !finishing => {
-                    finishing = true;
-                    self.say("heartbeat", json!({ "tableId": self.table.as_str() })).await;
+                changed = phase.changed() => {
+                    changed.expect("it is told when it is over");
+                    busy = false;
+                    let is_over = *phase.borrow_and_update() == Phase::Over;
+                    if is_over {
+                        self.say("heartbeat", json!({ "tableId": self.table.as_str() })).await;
+                    }
                 },
             }
         }
@@ -270,7 +283,7 @@ impl Seen {
         let counts = u64::from(clock.counts.load(Ordering::Relaxed));
         let bytes = counts * text.len() as u64;
         match kind_of(text) {
-            "record_change" | "batch_changes" => {
+            "record_change" | "batch_changes" | "missed_events" => {
                 self.edit_frames += counts;
                 self.edit_bytes += bytes;
                 self.find_edits(text, clock);
