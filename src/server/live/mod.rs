@@ -10,6 +10,7 @@ mod following;
 mod offline;
 mod presence;
 mod session;
+mod showing;
 
 use std::sync::Arc;
 
