@@ -3,9 +3,12 @@
 //! What must wait (for a room, for the disk, for the library) is a job, and the conversation it belongs to waits for it
 //! while reading, writing and all other conversations go on.
 
+mod commit;
 mod deleted;
 mod door;
 mod ephemeral;
+mod incoming;
+mod jobs;
 mod outgoing;
 mod talk;
 

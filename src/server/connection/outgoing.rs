@@ -6,7 +6,8 @@
 
 use bytes::Bytes;
 
-use super::door::{Done, SyncDoor};
+use super::door::SyncDoor;
+use super::jobs::Done;
 use crate::room::Waking;
 use crate::wire::repo::{self, Message, ephemeral_frame, sync_frame};
 
