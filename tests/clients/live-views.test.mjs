@@ -121,6 +121,21 @@ test("a view that changes is shown anew, and one that is deleted is said to be g
   await ben.follow(table)
 })
 
+test("a view that loses a column it shows is shown anew, and says what of it is not followed", async t => {
+  const table = await makeTable(server, 3)
+  const view = { name: "Two", columns: [AMOUNT, ITEM] }
+  const { id: viewId } = await done(server, "POST", `tables/${table}/views`, view)
+  const { anna, ben, his } = await two(t, table, { viewId })
+  accepted(await anna.batch(table, [{ op: "deleteColumn", column: ITEM }]))
+  const { data } = await ben.next("the view anew", "table_snapshot")
+  assert.deepEqual(
+    data.skipped.map(skipped => skipped.part),
+    ["columns"],
+  )
+  assert.match(data.skipped[0].why, new RegExp(ITEM))
+  await ben.agrees(server, his)
+})
+
 test("columns are added, renamed, moved, deleted; another kind shows the table anew", async t => {
   const table = await makeTable(server, 3)
   const { anna, ben, hers, his } = await two(t, table)

@@ -68,7 +68,7 @@ export async function readTable(server, table, { viewId, window } = {}) {
   const visible = views.find(view => view.id === viewId)?.columns
   return {
     title,
-    columns: visible ? visible.map(id => columns.find(column => column.id === id)) : columns,
+    columns: visible ? visible.flatMap(id => columns.filter(column => column.id === id)) : columns,
     rows: window ? rows.slice(window.offset, window.offset + window.limit) : rows,
     rowCount: rows.length,
     version,

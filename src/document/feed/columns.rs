@@ -44,7 +44,10 @@ impl<'i> Columns<'i> {
         }
         let all_then = columns_of(then);
         let view = scope.view.map(|(_, rows)| rows.view());
-        if view.is_some_and(|view| !decides_alike(view, &all_then, index.columns())) {
+        let is_another = |view: &View| {
+            !decides_alike(view, &all_then, index.columns()) || view.check(&all_then) != view.check(index.columns())
+        };
+        if view.is_some_and(is_another) {
             return None;
         }
         let mut dirty = BTreeSet::new();
