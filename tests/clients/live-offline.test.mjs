@@ -153,6 +153,29 @@ test("changes made offline are applied, merged or rejected one by one, and confl
   assert.equal((await readTable(server, table)).version, version)
 })
 
+test("offline changes keep their order by whatever names their table is called, and say which rows they made", async t => {
+  const { base } = await done(server, "POST", "bases", { name: "offline" })
+  const table = await makeTable(server, 1, { base, name: "Plans" })
+  const { anna, hers } = await twoFollow(t, server, table)
+  const names = ["offline/Plans", table, `automerge:${table}`]
+  const written = [1, 2, 3, 4, 5].map(value => update(names[value % 3], rowId(0), AMOUNT, value, hers.version))
+  const [made, unknown] = [names[0], "offline/Nothing"].map(tableId => ({
+    changeId: changeId(),
+    tableId,
+    type: "create",
+    changes: [{ fieldId: ITEM, newValue: "made without an id" }],
+  }))
+  const outcome = await anna.offline([...written, unknown, made])
+  assert.deepEqual(outcome.applied.sort(), [...written, made].map(change => change.changeId).sort())
+  const [{ code, field, tableId }, ...others] = outcome.rejected
+  assert.deepEqual([others, code, field, tableId], [[], "not-found", "/changes/5", "offline/Nothing"])
+  assert.equal((await cells(table))[AMOUNT], 5)
+  assert.deepEqual(Object.keys(outcome.created), [made.changeId])
+  assert.deepEqual(await cells(table, outcome.created[made.changeId]), { [ITEM]: "made without an id" })
+  const repeated = await anna.offline([made])
+  assert.deepEqual(repeated.created, outcome.created)
+})
+
 test("of several offline changes of one cell the last one stands, also in two sendings", async t => {
   const table = await makeTable(server)
   const { anna, hers } = await twoFollow(t, server, table)

@@ -72,7 +72,7 @@ impl LiveDoor {
         let (server, editor) = (self.server.clone(), self.editor(&table_id));
         self.busy = true;
         self.job(async move {
-            let made = server.grant(&table_id, editor, vec![wish]).await;
+            let made = server.grant_one(&table_id, editor, wish).await;
             let made = made.map_err(|problem| rejected(change_id, Some(table_id), &problem));
             Done::Edited(Box::new(Edited::One(made)))
         });
@@ -128,21 +128,24 @@ impl LiveDoor {
 }
 
 impl Server {
+    async fn grant_one(self: &Arc<Self>, address: &str, editor: Editor, wish: Wish) -> Result<Made, Problem> {
+        let table = self.table_id(address).await?;
+        self.grant(&table, editor, Arc::new(vec![wish])).await
+    }
+
     /// Has wishes about one table granted, each once.
     pub(super) async fn grant(
         self: &Arc<Self>,
-        address: &str,
+        table: &DocumentId,
         editor: Editor,
-        wishes: Vec<Wish>,
+        wishes: Arc<Vec<Wish>>,
     ) -> Result<Made, Problem> {
-        let table = self.table_id(address).await?;
         let ids = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
-        let wishes = Arc::new(wishes);
         let editor = Arc::new(editor);
         for _ in 0..TRIES {
             // A deleted table answers for itself what was done before.
-            let room = match self.find(&table).await {
-                Err(problem) if problem.code == Code::Deleted => self.room_awake(&table).await?,
+            let room = match self.find(table).await {
+                Err(problem) if problem.code == Code::Deleted => self.room_awake(table).await?,
                 found => found?,
             };
             let place = self.reserve(need(&wishes, editor.bytes)).await?;
@@ -163,7 +166,7 @@ impl Server {
                         seen: granted.seen(),
                         heads: granted.heads,
                         room,
-                        table,
+                        table: table.clone(),
                         ids,
                         results: granted.value,
                     });

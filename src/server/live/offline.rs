@@ -1,6 +1,7 @@
 //! Changes that were made without a connection: a list of them, of any tables, answered together.
 //!
-//! Each is granted or not by itself. What a rejection names as the field is where it stands in the list.
+//! Each is granted or not by itself. What a rejection names as the field is where it stands in the list. Those of one table
+//! are granted together and in their order, by whatever names it is called.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +9,11 @@ use std::sync::Arc;
 use axum::extract::ws::Utf8Bytes;
 
 use super::super::Server;
+use super::super::rest::Problem;
 use super::door::{Done, LiveDoor};
 use super::editing::{Edited, Editor, Made, bad_key, not_saved, not_taken, rejected, rejection};
 use crate::document::table::CHANGE_CELLS;
+use crate::id::DocumentId;
 use crate::room::live::Wish;
 use crate::wire::live::change::{Ask, Malformed, RecordChange};
 use crate::wire::live::{OfflineDone, Rejected, text};
@@ -28,11 +31,17 @@ struct MadeOf {
     numbers: Vec<usize>,
 }
 
-/// Wishes about one table.
+/// Wishes about a table as it is called, each with where it stands in the list.
 struct WishesOf {
     table: String,
-    wishes: Vec<Wish>,
-    numbers: Vec<usize>,
+    wishes: Vec<(usize, Wish)>,
+}
+
+/// Wishes about one table, and who has them.
+struct Group {
+    table: DocumentId,
+    editor: Editor,
+    wishes: Vec<(usize, Wish)>,
 }
 
 impl LiveDoor {
@@ -52,8 +61,8 @@ impl LiveDoor {
                 made: Vec::new(),
                 rejected,
             };
-            for (editor, of) in by_table {
-                waited.grant(&server, editor, of).await;
+            for group in waited.groups(&server, by_table).await {
+                waited.grant(&server, group).await;
             }
             Done::Edited(Box::new(Edited::Offline(waited)))
         });
@@ -84,13 +93,12 @@ fn sorted(changes: Vec<Result<RecordChange, Malformed>>) -> (Vec<WishesOf>, Vec<
                 let of = match by_table.iter().position(|of| of.table == table) {
                     Some(at) => &mut by_table[at],
                     None => {
-                        let (wishes, numbers) = (Vec::new(), Vec::new());
-                        by_table.push(WishesOf { table, wishes, numbers });
+                        let wishes = Vec::new();
+                        by_table.push(WishesOf { table, wishes });
                         by_table.last_mut().expect("it was just put there")
                     }
                 };
-                of.wishes.push(wish);
-                of.numbers.push(number);
+                of.wishes.push((number, wish));
             }
         }
     }
@@ -107,21 +115,49 @@ fn placed(number: usize, rejected: Rejected) -> Rejected {
 }
 
 impl Waited {
-    async fn grant(&mut self, server: &Arc<Server>, editor: Editor, of: WishesOf) {
-        let WishesOf { table, wishes, numbers } = of;
-        let ids: Vec<String> = wishes.iter().map(|wish| wish.ask().change_id().to_owned()).collect();
-        match server.grant(&table, editor, wishes).await {
-            Ok(made) => self.made.push(MadeOf { made, numbers }),
-            Err(problem) => {
-                let of_table = |(number, id)| placed(number, rejected(id, Some(table.clone()), &problem));
-                self.rejected.extend(numbers.into_iter().zip(ids).map(of_table));
+    /// The wishes by table; those about something else are rejected.
+    async fn groups(&mut self, server: &Arc<Server>, called: Vec<(Editor, WishesOf)>) -> Vec<Group> {
+        let mut groups = Vec::<Group>::new();
+        for (editor, WishesOf { table, wishes }) in called {
+            let table = match server.table_id(&table).await {
+                Ok(table) => table,
+                Err(problem) => {
+                    self.reject(wishes.iter().map(|(number, wish)| (*number, wish)), &problem);
+                    continue;
+                }
+            };
+            match groups.iter_mut().find(|group| group.table == table) {
+                Some(group) => {
+                    group.wishes.extend(wishes);
+                    group.wishes.sort_by_key(|(number, _)| *number);
+                }
+                None => groups.push(Group { table, editor, wishes }),
             }
         }
+        groups
+    }
+
+    async fn grant(&mut self, server: &Arc<Server>, group: Group) {
+        let (numbers, wishes): (Vec<_>, Vec<_>) = group.wishes.into_iter().unzip();
+        let wishes = Arc::new(wishes);
+        match server.grant(&group.table, group.editor, wishes.clone()).await {
+            Ok(made) => self.made.push(MadeOf { made, numbers }),
+            Err(problem) => self.reject(numbers.into_iter().zip(wishes.iter()), &problem),
+        }
+    }
+
+    fn reject<'w>(&mut self, wishes: impl Iterator<Item = (usize, &'w Wish)>, problem: &Problem) {
+        let rejected = wishes.map(|(number, wish)| {
+            let (id, table) = (wish.ask().change_id(), wish.ask().table_id());
+            placed(number, rejected(id.to_owned(), Some(table.to_owned()), problem))
+        });
+        self.rejected.extend(rejected);
     }
 
     /// The answer, once all of it is on disk.
     pub async fn told(self, server: &Server) -> Utf8Bytes {
-        let (mut applied, mut merged, mut versions) = (Vec::new(), Vec::new(), BTreeMap::new());
+        let (mut applied, mut merged) = (Vec::new(), Vec::new());
+        let (mut created, mut versions) = (BTreeMap::new(), BTreeMap::new());
         let mut rejected_all = self.rejected;
         for MadeOf { made, numbers } in self.made {
             let table = made.table.to_string();
@@ -133,6 +169,7 @@ impl Waited {
                         versions
                             .entry(table.clone())
                             .or_insert_with(|| version::of(&made.heads));
+                        created.extend(accepted.record.map(|record| (id.clone(), record.to_string())));
                         match accepted.merged {
                             true => merged.push(id),
                             false => applied.push(id),
@@ -150,6 +187,7 @@ impl Waited {
             applied: &applied,
             merged: &merged,
             rejected: &rejected_all,
+            created: &created,
             versions: &versions,
             durable: true,
         };

@@ -219,6 +219,9 @@ pub struct OfflineDone<'t> {
     pub applied: &'t [String],
     pub merged: &'t [String],
     pub rejected: &'t [Rejected],
+    /// By change: the row that it created.
+    #[serde(skip_serializing_if = "std::collections::BTreeMap::is_empty")]
+    pub created: &'t std::collections::BTreeMap<String, String>,
     /// The version of each table that contains them.
     pub versions: &'t std::collections::BTreeMap<String, String>,
     pub durable: bool,
