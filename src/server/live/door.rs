@@ -17,6 +17,7 @@ use super::super::rest::Problem;
 use super::super::socket::{Connection, End};
 use super::editing::Edited;
 use super::following::Subscription;
+use super::queue::Queue;
 use super::session::Session;
 use super::showing::Followed;
 use crate::id::{ConnectionId, DocumentId};
@@ -27,14 +28,17 @@ use crate::wire::read::Unread;
 
 /// What a job has come to.
 pub(super) enum Done {
-    /// A request that others wait for: a subscription is there, or is not.
-    Followed(Result<Followed, ErrorTold>),
+    /// A subscription is there, or is not; `table` as the client calls it.
+    Followed {
+        table: String,
+        followed: Result<Followed, ErrorTold>,
+    },
     /// What a subscription has missed since it fell behind.
     CaughtUp {
         key: u32,
         brought: Result<Brought, NotShown>,
     },
-    /// A request that others wait for: an edit is made and waits for the disk, or is not.
+    /// An edit is made and waits for the disk, or is not.
     Edited(Box<Edited>),
     /// What was done is on disk, or is not: this is to be told.
     Answer(Vec<Utf8Bytes>),
@@ -59,13 +63,10 @@ pub(super) struct LiveDoor {
     pub next_key: u32,
     /// Subscriptions that may have something to write, each once.
     pub turn: VecDeque<u32>,
-    /// Requests that wait for those before them, and the bytes of their frames.
-    waiting: VecDeque<(Request, usize)>,
-    waiting_bytes: usize,
+    /// Requests that wait for others.
+    pub queue: Queue,
     /// Of the request that is being done.
     pub frame_bytes: usize,
-    /// Whether a request is being done that the next one waits for.
-    pub busy: bool,
     /// Answers that wait for the disk.
     pub unconfirmed: usize,
     /// Frames that are no subscription's: bounded, since reading stops at a number of them.
@@ -98,10 +99,8 @@ impl LiveDoor {
             names: HashMap::new(),
             next_key: 0,
             turn: VecDeque::new(),
-            waiting: VecDeque::new(),
-            waiting_bytes: 0,
+            queue: Queue::default(),
             frame_bytes: 0,
-            busy: false,
             unconfirmed: 0,
             replies: VecDeque::new(),
             replies_bytes: 0,
@@ -117,8 +116,7 @@ impl LiveDoor {
             // What somebody does is out of date when it has waited.
             Ok(request) if self.is_at_once(&request) => self.do_request(request),
             Ok(request) => {
-                self.waiting_bytes += frame.len();
-                self.waiting.push_back((request, frame.len()));
+                self.queue.push(request, frame.len());
                 self.go_on();
             }
             Err(not) => self.tell_malformed(not),
@@ -138,14 +136,12 @@ impl LiveDoor {
         self.replies.len() < limits.replies && self.replies_bytes <= limits.replies_bytes
     }
 
-    /// Does what waits, up to the first request that the next one has to wait for.
+    /// Does what waits and can be done.
     pub fn go_on(&mut self) {
-        while !self.busy
-            && self.closing.is_none()
+        while self.closing.is_none()
             && self.has_room_for_answers()
-            && let Some((request, bytes)) = self.waiting.pop_front()
+            && let Some((request, bytes)) = self.queue.next()
         {
-            self.waiting_bytes -= bytes;
             self.frame_bytes = bytes;
             self.do_request(request);
         }
@@ -284,8 +280,8 @@ impl Connection for LiveDoor {
 
     fn is_reading(&self) -> bool {
         let limits = &self.server.config.live;
-        self.waiting.len() < limits.waiting
-            && self.waiting_bytes <= limits.message_bytes
+        self.queue.len() < limits.waiting
+            && self.queue.bytes() <= limits.message_bytes
             && self.unconfirmed < limits.unconfirmed
             && self.has_room_for_answers()
     }
@@ -320,13 +316,13 @@ impl Connection for LiveDoor {
 
     fn finish(&mut self, done: Done) {
         match done {
-            Done::Followed(followed) => {
-                self.busy = false;
+            Done::Followed { table, followed } => {
+                self.queue.followed(&table);
                 self.followed(followed);
             }
             Done::CaughtUp { key, brought } => self.caught_up(key, brought),
             Done::Edited(edited) => {
-                self.busy = false;
+                self.queue.edited();
                 self.edited(*edited);
             }
             Done::Answer(frames) => {

@@ -70,7 +70,7 @@ impl LiveDoor {
             Err(bad) => return self.reject_key(change_id, Some(table_id), &bad),
         };
         let (server, editor) = (self.server.clone(), self.editor(&table_id));
-        self.busy = true;
+        self.queue.edits(Some(&table_id));
         self.job(async move {
             let made = server.grant_one(&table_id, editor, wish).await;
             let made = made.map_err(|problem| rejected(change_id, Some(table_id), &problem));

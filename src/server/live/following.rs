@@ -75,7 +75,8 @@ impl LiveDoor {
 
     fn follow(&mut self, asked: Asked, about: &'static str) {
         let limits = &self.server.config.live;
-        if self.subscriptions.len() >= limits.subscriptions && self.subscribed(&asked.address).is_none() {
+        let count = self.subscriptions.len() + self.queue.following();
+        if count >= limits.subscriptions && self.subscribed(&asked.address).is_none() {
             let why = format!("a connection follows at most {} tables", limits.subscriptions);
             return self.tell_error("too-many", why, about, Some(&asked.address));
         }
@@ -97,11 +98,12 @@ impl LiveDoor {
         self.next_key += 1;
         let mark = Mark::new(self.inbox.clone(), key);
         let server = self.server.clone();
-        self.busy = true;
+        self.queue.follows(&asked.address);
         self.job(async move {
-            let address = asked.address.clone();
+            let table = asked.address.clone();
             let followed = server.follow(asked, pane, mark).await;
-            Done::Followed(followed.map_err(|problem| error_of(&problem, about, &address)))
+            let followed = followed.map_err(|problem| error_of(&problem, about, &table));
+            Done::Followed { table, followed }
         });
     }
 

@@ -1,14 +1,15 @@
 //! One connection of the live door: JSON text frames for front ends without a CRDT in the page (`docs/live-protocol.md`).
 //!
-//! Requests are done one after the other, in the order they came: an edit sent behind another is made behind it. Waiting for
-//! the disk is not part of that: what was done is answered once it is durable, while the next request is being done. A
-//! client with too much that waits is not read until there is less.
+//! Requests about one table are done one after the other, in the order they came, and so are all edits. Waiting for the disk is
+//! not part of that: what was done is answered once it is durable, while the next request is being done. A client with too
+//! much that waits is not read until there is less.
 
 mod door;
 mod editing;
 mod following;
 mod offline;
 mod presence;
+mod queue;
 mod session;
 mod showing;
 

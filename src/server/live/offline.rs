@@ -55,7 +55,7 @@ impl LiveDoor {
         let with_editor = |of: WishesOf| (self.editor(&of.table), of);
         let by_table: Vec<_> = by_table.into_iter().map(with_editor).collect();
         let server = self.server.clone();
-        self.busy = true;
+        self.queue.edits(None);
         self.job(async move {
             let mut waited = Waited {
                 made: Vec::new(),
