@@ -18,8 +18,12 @@ pub const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 
 /// How far a key may be ahead of the clock of the server, in milliseconds: five minutes. The oldest keys of a document are
 /// forgotten first, and with them everything older; keys of tomorrow would push out all of today's, those of everybody else
-/// as well, and have new ones refused until tomorrow.
+/// as well.
 pub const AHEAD_MS: u64 = 5 * 60 * 1000;
+
+/// A key is not forgotten for the number of others before it is so old, in milliseconds: ten minutes. However many somebody
+/// writes, a key that was made just now is new, and what was sent just now is remembered.
+pub const YOUNG_MS: u64 = 10 * 60 * 1000;
 
 /// Why a text is no idempotency key.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -18,7 +18,7 @@ use super::queue::{Item, StoredChange, Work};
 use super::unsynced::Marks;
 use super::{Shared, StoreError, StoreFailure};
 use crate::id::DocumentId;
-use crate::key::{KEPT_MS, KeyId};
+use crate::key::{KEPT_MS, KeyId, YOUNG_MS};
 
 /// Keys forgotten with each new one, at most: a bound that was lowered, or a month without keys, is worked off by and by.
 const FORGOTTEN_AT_ONCE: usize = 4;
@@ -188,9 +188,12 @@ impl Keys {
         now: u64,
     ) -> Result<(), StoreError> {
         for _ in 0..FORGOTTEN_AT_ONCE {
-            let is_full = self.count.count > bound;
+            let kept = match self.count.count > bound {
+                true => YOUNG_MS,
+                false => KEPT_MS,
+            };
             match self.oldest(reader)? {
-                Some(oldest) if is_full || oldest.time.saturating_add(KEPT_MS) < now => {
+                Some(oldest) if oldest.time.saturating_add(kept) < now => {
                     self.forget(batch, reader, oldest)?;
                 }
                 _ => break,

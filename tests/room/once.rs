@@ -5,13 +5,16 @@ use automerge::{AutomergeError, ROOT, ReadDoc};
 use bytes::Bytes;
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use roundtable::key::{AHEAD_MS, KEPT_MS, Key};
+use roundtable::key::{AHEAD_MS, KEPT_MS, Key, YOUNG_MS};
 use roundtable::room::{EditError, KeyRefusal, Keyed, Once, RecallError};
 use roundtable::store::memory::{MemoryEngine, Survives};
 use roundtable::store::{MAX_ANSWER, StoreLimits};
 
 use super::{House, NOW_MS, need, writer};
 use std::time::Instant;
+
+/// So long ago that a key is not young any more.
+const OLD_MS: u64 = NOW_MS - 2 * YOUNG_MS;
 
 fn keyed(time_ms: u64, which: u64) -> Keyed {
     let key = Key::parse(&format!("{time_ms}-{which}")).expect("thirteen digits");
@@ -118,13 +121,13 @@ fn a_key_that_may_have_been_forgotten_is_refused() {
     };
     let house = House::on(MemoryEngine::new(), limits);
     for which in 1..=3 {
-        house.request("n", &keyed(NOW_MS + which, which)).unwrap();
+        house.request("n", &keyed(OLD_MS + which, which)).unwrap();
     }
     house.committer.step();
-    assert_eq!(refused(house.request("n", &keyed(NOW_MS + 1, 1))), KeyRefusal::Expired);
+    assert_eq!(refused(house.request("n", &keyed(OLD_MS + 1, 1))), KeyRefusal::Expired);
     // Never seen, but as old as one that was forgotten.
-    assert_eq!(refused(house.request("n", &keyed(NOW_MS, 9))), KeyRefusal::Expired);
-    assert_eq!(replayed(house.request("n", &keyed(NOW_MS + 3, 3))), "3 at 1 head");
+    assert_eq!(refused(house.request("n", &keyed(OLD_MS, 9))), KeyRefusal::Expired);
+    assert_eq!(replayed(house.request("n", &keyed(OLD_MS + 3, 3))), "3 at 1 head");
     let month_old = keyed(NOW_MS + 4, 4);
     let later = NOW_MS + 5 + KEPT_MS;
     assert_eq!(refused(house.request_at(later, "n", &month_old)), KeyRefusal::Expired);
@@ -150,6 +153,31 @@ fn keys_of_a_fast_clock_do_not_push_out_those_of_others() {
     house.committer.step();
     house.request("n", &keyed(NOW_MS + 1, 5)).unwrap();
     assert_eq!(replayed(house.request("n", &keyed(NOW_MS, 1))), "1 at 1 head");
+}
+
+/// With 250,000 keys, each as far ahead as is taken, one client had all others refused for five minutes.
+#[test]
+fn a_flood_of_keys_pushes_out_no_young_ones() {
+    let limits = StoreLimits {
+        keys: 2,
+        ..StoreLimits::default()
+    };
+    let house = House::on(MemoryEngine::new(), limits);
+    house.request("n", &keyed(NOW_MS, 1)).unwrap();
+    for which in 2..20 {
+        house.request("n", &keyed(NOW_MS + AHEAD_MS, which)).unwrap();
+    }
+    house.committer.step();
+    assert_eq!(replayed(house.request("n", &keyed(NOW_MS, 1))), "1 at 1 head");
+    house.request("n", &keyed(NOW_MS + 1, 20)).unwrap();
+    // The bound holds for all that are older.
+    let later = NOW_MS + AHEAD_MS + YOUNG_MS + 1;
+    for which in 21..30 {
+        house.request_at(later, "n", &keyed(later, which)).unwrap();
+        house.committer.step();
+    }
+    let long_ago = keyed(NOW_MS + AHEAD_MS, 19);
+    assert_eq!(refused(house.request_at(later, "n", &long_ago)), KeyRefusal::Expired);
 }
 
 #[test]
@@ -269,7 +297,7 @@ fn no_order_of_crashes_makes_a_request_happen_twice() {
             match random.random_range(0..10) {
                 0..6 => {
                     let which = random.random_range(step / 6..step / 6 + 6);
-                    let order = keyed(NOW_MS + which / 2, which);
+                    let order = keyed(OLD_MS + which / 2, which);
                     match house.request(&format!("n{which}"), &order) {
                         Ok(Once::Done(edited)) => {
                             done += 1;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use roundtable::id::DocumentId;
-use roundtable::key::{KEPT_MS, KeyId};
+use roundtable::key::{KEPT_MS, KeyId, YOUNG_MS};
 use roundtable::store::engine::Engine;
 use roundtable::store::memory::{MemoryEngine, Survives};
 use roundtable::store::{Append, Fate, KeyRecord, Listed, MAX_ANSWER, Note, StoreFailure, StoreLimits, Tombstone};
@@ -42,8 +42,9 @@ fn key_at(now: u64, id: KeyId, answer: impl Into<Bytes>) -> Note {
     Note::Key { id, record, now }
 }
 
+/// The key of a request that comes so late that its key is not young any more.
 fn key(id: KeyId, answer: &'static str) -> Note {
-    key_at(NOW, id, answer)
+    key_at(NOW + 2 * YOUNG_MS, id, answer)
 }
 
 fn tombstone(at: u64) -> Tombstone {
@@ -168,7 +169,7 @@ fn the_oldest_key_is_forgotten_when_there_are_too_many() {
         let long = vec![1; 10_000];
         world.note(&beta, [], vec![key(id(1 + NOW, 1), "another document's")]);
         for time in [40, 20, 30, 50, 20, 60] {
-            world.note(&alpha, [], vec![key_at(NOW, id(NOW + time, 1), long.clone())]);
+            world.note(&alpha, [], vec![key_at(NOW + 2 * YOUNG_MS, id(NOW + time, 1), long.clone())]);
             if step_each {
                 world.settle();
             }
