@@ -37,7 +37,7 @@ pub struct StoreLimits {
     pub batch_bytes: usize,
     /// Snapshots being written at once. Each has at most one small batch in the queue, beside the places.
     pub snapshots: usize,
-    /// Idempotency keys remembered of each document; one more and the oldest is forgotten, which is then refused.
+    /// Idempotency keys remembered of each document beside young ones; one more and the oldest is forgotten, which is then refused.
     pub keys: usize,
 }
 

@@ -169,7 +169,11 @@ fn the_oldest_key_is_forgotten_when_there_are_too_many() {
         let long = vec![1; 10_000];
         world.note(&beta, [], vec![key(id(1 + NOW, 1), "another document's")]);
         for time in [40, 20, 30, 50, 20, 60] {
-            world.note(&alpha, [], vec![key_at(NOW + 2 * YOUNG_MS, id(NOW + time, 1), long.clone())]);
+            world.note(
+                &alpha,
+                [],
+                vec![key_at(NOW + 2 * YOUNG_MS, id(NOW + time, 1), long.clone())],
+            );
             if step_each {
                 world.settle();
             }
