@@ -43,7 +43,7 @@ pub(super) struct BaseShown {
     /// How many tables it has.
     tables: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
-    archived: Option<Mark>,
+    archived: Option<ArchivedBy>,
     /// Another base got the same name at the same time, and has it: this one is found by its id alone until one of them is
     /// renamed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -52,7 +52,7 @@ pub(super) struct BaseShown {
 
 /// When something was archived, and by whom.
 #[derive(Serialize, utoipa::ToSchema)]
-pub(super) struct Mark {
+pub(super) struct ArchivedBy {
     /// Milliseconds since 1970.
     at: i64,
     by: String,
@@ -75,7 +75,7 @@ pub(super) struct TableShown {
     url: String,
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    archived: Option<Mark>,
+    archived: Option<ArchivedBy>,
     /// Another table got the same name at the same time, and has it: this one is found by its id alone.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     double: bool,
@@ -328,7 +328,7 @@ impl BaseShown {
             base: base.id.to_string(),
             name: base.name.clone(),
             tables: base.tables.len(),
-            archived: base.archived.as_ref().map(Mark::of),
+            archived: base.archived.as_ref().map(ArchivedBy::of),
             double: base.is_double,
         }
     }
@@ -340,13 +340,13 @@ impl TableShown {
             table: entry.table.to_string(),
             url: entry.table.url(),
             name: entry.name.clone(),
-            archived: entry.archived.as_ref().map(Mark::of),
+            archived: entry.archived.as_ref().map(ArchivedBy::of),
             double: entry.is_double,
         }
     }
 }
 
-impl Mark {
+impl ArchivedBy {
     fn of(archived: &Archived) -> Self {
         Self {
             at: archived.at,
