@@ -45,6 +45,7 @@ mod followed;
 mod hearing;
 mod message;
 mod model;
+mod name;
 mod people;
 mod queue;
 mod session;
@@ -56,12 +57,13 @@ mod table;
 mod tests;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::time::timeout;
 
 use crate::id::DocumentId;
 use board::Board;
+use name::Clock;
 use session::{Bounds, Session};
 
 pub use backoff::Reconnect;
@@ -203,7 +205,11 @@ impl LiveClient {
             answer: options.answer,
         };
         let seed = options.seed.unwrap_or_else(rand::random);
-        let mut session = Session::new(options.person, options.device, bounds, seed, Instant::now());
+        // Before 1970 it is as wrong as it is in 1970.
+        let local = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = Instant::now();
+        let clock = Clock::new(local.unwrap_or_default().as_millis() as u64, now);
+        let mut session = Session::new(options.person, options.device, bounds, seed, clock, now);
         for edit in options.pending {
             session.queue.push(edit)?;
         }
@@ -282,7 +288,9 @@ impl LiveClient {
     }
 
     /// The edits that the server has not answered, in order. Stored, they can be taken up by another client
-    /// ([`LiveOptions::pending`]), even if some of them turn out to have been made: each is made once.
+    /// ([`LiveOptions::pending`]), even if some of them turn out to have been made: each is made once, as long as the server
+    /// remembers it: for up to 30 days. What is older then and was sent when it was stored is refused, since it may have been
+    /// saved; what was not is sent as if it were of now. So store them anew when some have been answered.
     pub fn pending(&self) -> Vec<PendingEdit> {
         self.board.state().session.queue.edits().cloned().collect()
     }

@@ -5,6 +5,7 @@ mod client;
 mod durable;
 mod fuzz;
 mod guest;
+mod names;
 #[path = "../durability/process.rs"]
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod process;

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio::time::timeout;
@@ -126,11 +126,8 @@ impl Board {
 
     /// Takes in an edit. Its answer comes to the receiver.
     pub fn edit(&self, id: &DocumentId, what: What) -> Result<(PendingEdit, oneshot::Receiver<Answer>), NotKept> {
-        let now = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
         let mut state = self.state();
-        let edit = state.session.edit(id, what, now.as_millis() as u64)?;
+        let edit = state.session.edit(id, what, Instant::now())?;
         let (sender, receiver) = oneshot::channel();
         // After the end nobody answers: the sender is dropped at once.
         if !matches!(*self.status.borrow(), Status::Ended(_)) {

@@ -1,27 +1,32 @@
 //! What a program wants changed, as it waits here for the server's answer.
 //!
-//! An edit is named when it is made, by an id that carries its time ([`crate::key`]), and keeps that name however often it
-//! is sent: the server makes it once. With it goes what its author saw, so that nobody is overwritten unseen: the values of
-//! the cells and the version of the table. Which of the two is said is decided when it is sent.
+//! An edit is named when it is made, by an id that carries its time, and once it may have been made it is always sent under
+//! the same: the server makes it once. One that was never sent may get a later name first ([`super::name`]). With it goes
+//! what its author saw, so that nobody is overwritten unseen: the values of the cells and the version of the table. Which of
+//! the two is said is decided when it is sent.
 
-use rand::Rng;
-use rand::distr::{Alphanumeric, SampleString};
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value as Json;
 
 use super::message::document_id;
+use super::name;
 use crate::document::table::RowId;
 use crate::id::DocumentId;
 use crate::wire::table::Place;
-
-/// Random characters behind the time in an id.
-const RANDOM: usize = 16;
 
 /// An edit that the server has not answered. It can be stored as JSON, and given to a client that starts.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct PendingEdit {
     pub(super) change_id: String,
+    /// When it got the later name that it goes out under, in milliseconds since 1970; none if it goes out under its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) named_at: Option<u64>,
+    /// The server may have it. What was stored before this was noted may have been sent.
+    #[serde(default = "yes")]
+    pub(super) was_sent: bool,
     #[serde(serialize_with = "as_text", deserialize_with = "document_id")]
     pub(super) table_id: DocumentId,
     /// The version that its author saw.
@@ -153,6 +158,18 @@ impl RecordEdit {
 }
 
 impl PendingEdit {
+    /// An edit that was never sent, and whose author saw nothing.
+    pub(super) fn new(change_id: String, table_id: DocumentId, what: What) -> Self {
+        Self {
+            change_id,
+            named_at: None,
+            was_sent: false,
+            table_id,
+            base: None,
+            what,
+        }
+    }
+
     /// The name of the edit.
     pub fn change_id(&self) -> &str {
         &self.change_id
@@ -189,10 +206,18 @@ impl PendingEdit {
         }
     }
 
+    /// The name that it goes out under.
+    pub(super) fn sent_as(&self) -> Cow<'_, str> {
+        match self.named_at {
+            Some(unix_ms) => name::later(&self.change_id, unix_ms).into(),
+            None => self.change_id.as_str().into(),
+        }
+    }
+
     /// As it is sent.
     pub(super) fn on(&self, grounds: Grounds) -> Sending<'_> {
         Sending {
-            change_id: &self.change_id,
+            change_id: self.sent_as(),
             table_id: self.table_id.as_str(),
             base: self.base.as_deref().filter(|_| grounds == Grounds::Version),
             what: &self.what,
@@ -204,7 +229,7 @@ impl PendingEdit {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Sending<'e> {
-    change_id: &'e str,
+    change_id: Cow<'e, str>,
     table_id: &'e str,
     #[serde(skip_serializing_if = "Option::is_none")]
     base: Option<&'e str>,
@@ -212,13 +237,12 @@ pub(super) struct Sending<'e> {
     what: &'e What,
 }
 
-/// A name for an edit made at this time, in milliseconds since 1970.
-pub(super) fn change_id(unix_ms: u64, rng: &mut impl Rng) -> String {
-    format!("{unix_ms:013}-{}", Alphanumeric.sample_string(rng, RANDOM))
-}
-
 fn as_text<S: Serializer>(id: &DocumentId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(id.as_str())
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Tells `null` from a field that is not there.
@@ -228,20 +252,16 @@ fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Jso
 
 #[cfg(test)]
 mod tests {
-    use rand::SeedableRng;
-    use rand::rngs::SmallRng;
     use serde_json::{from_value, json, to_value};
 
     use super::*;
-    use crate::key::Key;
     use crate::wire::live::change::{BatchChanges, RecordChange};
 
     fn pending(what: What) -> PendingEdit {
+        let (name, table) = ("1767225600123-a1", DocumentId::from_uuid(uuid::Uuid::from_u128(7)));
         PendingEdit {
-            change_id: change_id(1_767_225_600_123, &mut SmallRng::seed_from_u64(1)),
-            table_id: DocumentId::from_uuid(uuid::Uuid::from_u128(7)),
             base: Some("ab".into()),
-            what,
+            ..PendingEdit::new(name.into(), table, what)
         }
     }
 
@@ -275,18 +295,22 @@ mod tests {
                 changes: vec![BatchItem::Record(create), op],
             },
         ] {
-            let edit = pending(what);
+            let edit = PendingEdit {
+                named_at: Some(1_767_225_600_124),
+                ..pending(what)
+            };
             let again: PendingEdit = from_value(to_value(&edit).unwrap()).unwrap();
             assert_eq!(again, edit);
         }
     }
 
+    /// It was stored by a program that did not note which edits it had sent.
     #[test]
-    fn an_edit_is_named_as_the_server_wants_it() {
-        let edit = pending(What::Record(update()));
-        assert_eq!(Key::parse(edit.change_id()).unwrap().time(), 1_767_225_600_123);
-        let mut rng = SmallRng::seed_from_u64(2);
-        assert_ne!(change_id(1, &mut rng), change_id(1, &mut rng));
+    fn an_edit_of_which_it_is_not_known_may_have_been_sent() {
+        let mut stored = to_value(pending(What::Record(update()))).unwrap();
+        assert_eq!(stored["wasSent"], false);
+        stored.as_object_mut().unwrap().remove("wasSent");
+        assert!(from_value::<PendingEdit>(stored).unwrap().was_sent);
     }
 
     #[test]

@@ -323,12 +323,7 @@ impl Followed {
     pub fn seen_by(&self, what: &What) -> Option<String> {
         let records =
             |edit: &PendingEdit| -> Vec<String> { edit.records().map(|record| record.record_id.clone()).collect() };
-        let edit = PendingEdit {
-            change_id: String::new(),
-            table_id: self.id.clone(),
-            base: None,
-            what: what.clone(),
-        };
+        let edit = PendingEdit::new(String::new(), self.id.clone(), what.clone());
         let mine = records(&edit);
         let is_overtaken = self
             .settling

@@ -41,6 +41,9 @@ impl Session {
                 self.heartbeat = within(welcome.heartbeat_ms, self.heartbeat);
                 self.silence = within(welcome.timeout_ms, self.silence);
                 (self.device, self.color) = (welcome.device_id, welcome.color);
+                if let Some(server_ms) = welcome.server_time {
+                    self.set_clock(server_ms, now);
+                }
                 self.welcome();
                 vec![News::Welcome]
             }
@@ -162,17 +165,27 @@ impl Session {
         // What follows an edit of the same record without an answer was judged without it.
         if self.queue.is_behind(&change_id) {
             let pause = for_later(&why).unwrap_or(PAUSE);
-            self.queue.again(&change_id, now + pause);
+            self.put_off(&change_id, &why, now + pause);
             return Vec::new();
         }
         self.judged(change_id, why, now)
     }
 
     /// An edit was refused for what it is, or for the state of the server.
-    fn judged(&mut self, change_id: String, why: Refusal, now: Instant) -> Vec<News> {
+    fn judged(&mut self, change_id: String, mut why: Refusal, now: Instant) -> Vec<News> {
         if let Some(pause) = for_later(&why) {
-            self.queue.again(&change_id, now + pause);
+            self.put_off(&change_id, &why, now + pause);
             return Vec::new();
+        }
+        match why.code.as_str() {
+            // It may have been made, and forgotten since: under another name it might be made twice.
+            "key-expired" if self.queue.is_doubtful(&change_id) => {
+                why.message
+                    .push_str("; it was sent before and not answered, so that it may have been saved");
+            }
+            // Sent for the first time; or of tomorrow, which is never forgotten: it was not made.
+            "key-expired" | "bad-key" if self.queue.rename(&change_id, self.clock.at(now)) => return Vec::new(),
+            _ => {}
         }
         let together = match why.code.as_str() {
             "too-large" => Some(Together::TooMuch),
@@ -194,6 +207,14 @@ impl Session {
             why: why.clone(),
         };
         vec![News::Answered(change_id, Err(why)), News::Of(id, event)]
+    }
+
+    /// It is no answer yet: the edit is sent again after that.
+    fn put_off(&mut self, change_id: &str, why: &Refusal, until: Instant) {
+        if why.code == "not-confirmed" {
+            self.queue.doubt(change_id);
+        }
+        self.queue.again(change_id, until);
     }
 
     fn offline_done(&mut self, done: OfflineDone, now: Instant) -> Vec<News> {

@@ -10,6 +10,7 @@ use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value as Json;
 
+use super::name;
 use super::people::{Cursors, Selections, TableUsers, Typings, User, UserAt, UserLeft};
 use crate::document::table::RowId;
 use crate::id::DocumentId;
@@ -57,6 +58,8 @@ pub(super) struct Welcome {
     pub color: u8,
     pub heartbeat_ms: Option<u64>,
     pub timeout_ms: Option<u64>,
+    /// Milliseconds since 1970, by the server's clock.
+    pub server_time: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -138,6 +141,8 @@ pub struct Change {
     /// Who wrote it last, as far as that is known.
     pub user_id: Option<String>,
     pub device_id: Option<String>,
+    /// The name of the last edit of it, if it had one.
+    #[serde(default, deserialize_with = "own_name_if_any")]
     pub change_id: Option<String>,
 }
 
@@ -189,6 +194,7 @@ pub(super) struct Heartbeat {
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Accepted {
+    #[serde(deserialize_with = "own_name")]
     pub change_id: String,
     pub record_id: Option<String>,
     pub version: String,
@@ -203,6 +209,7 @@ pub(super) struct Accepted {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Rejected {
+    #[serde(deserialize_with = "own_name")]
     pub change_id: String,
     #[serde(flatten)]
     pub why: Refusal,
@@ -221,9 +228,9 @@ pub struct Refusal {
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(super) struct OfflineDone {
-    #[serde(default)]
+    #[serde(default, deserialize_with = "own_names")]
     pub applied: Vec<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "own_names")]
     pub merged: Vec<String>,
     #[serde(default)]
     pub rejected: Vec<Rejected>,
@@ -298,6 +305,22 @@ impl From<OneChange> for Changes {
             version: one.version,
         }
     }
+}
+
+/// The name that an edit was made under, of the one that it went out under.
+fn own_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let sent_as = Cow::<str>::deserialize(deserializer)?;
+    Ok(name::own(&sent_as).to_owned())
+}
+
+fn own_name_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let sent_as = Option::<Cow<str>>::deserialize(deserializer)?;
+    Ok(sent_as.map(|sent_as| name::own(&sent_as).to_owned()))
+}
+
+fn own_names<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let sent_as = Vec::<Cow<str>>::deserialize(deserializer)?;
+    Ok(sent_as.iter().map(|sent_as| name::own(sent_as).to_owned()).collect())
 }
 
 fn row_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<RowId, D::Error> {

@@ -1,6 +1,6 @@
 //! Edits that the server has not answered: kept in order, sent in order, and again after a lost connection.
 //!
-//! Whether an edit that was sent before the connection broke was made is not known; it is sent again under the same id, and
+//! Whether an edit that was sent before the connection broke was made is not known; it is sent again under the same name, and
 //! the server makes it once. When a connection comes up, all that waited goes first, as offline changes: a part at a time,
 //! the next one when the last one is answered. What is edited meanwhile stands behind it. After that, edits go out as they
 //! are made.
@@ -9,6 +9,8 @@
 //! - An edit leaves by an answer alone. "Busy" is none: it stays, and all wait a moment.
 //!
 //! Pure: time comes in, frames go out.
+
+mod names;
 
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -74,6 +76,10 @@ struct Entry {
     sent: Option<Instant>,
     /// The server has told everybody of it, and is yet to answer.
     told: bool,
+    /// It was sent before this, and may have been made.
+    is_doubtful: bool,
+    /// The server has refused its name, and it got a later one.
+    is_renamed: bool,
     /// How many edits the message had that it went in last.
     together: usize,
     /// It was too much together with others.
@@ -107,6 +113,8 @@ impl Queue {
             () => {
                 self.bytes += bytes;
                 self.entries.push_back(Entry {
+                    is_doubtful: edit.was_sent,
+                    is_renamed: false,
                     edit,
                     bytes,
                     sent: None,
@@ -133,7 +141,7 @@ impl Queue {
 
     /// The server tells everybody of an edit.
     pub fn tell(&mut self, change_id: &str) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) {
+        if let Some(entry) = self.find(change_id) {
             entry.told = true;
         }
     }
@@ -144,7 +152,9 @@ impl Queue {
 
     /// A connection is up: nothing was sent on it yet.
     pub fn connected(&mut self) {
-        self.entries.iter_mut().for_each(|entry| entry.sent = None);
+        for entry in &mut self.entries {
+            (entry.sent, entry.is_doubtful) = (None, entry.edit.was_sent);
+        }
         self.waited = self.entries.len();
         self.pause = None;
         self.part_edits = PART_EDITS;
@@ -178,7 +188,7 @@ impl Queue {
             // A later edit of a record must not overtake an earlier one, which the server may put off.
             .position(|(at, entry)| entry.sent.is_none() && !self.has_earlier(at))?;
         let entry = &mut self.entries[first];
-        (entry.sent, entry.together) = (Some(now), 1);
+        entry.goes_out(now, 1);
         // Values seen in cells the server can compare; a deletion or a batch need not name any.
         Some(message(
             &entry.edit,
@@ -214,7 +224,7 @@ impl Queue {
             }
         };
         for entry in self.entries.iter_mut().take(part) {
-            (entry.sent, entry.together) = (Some(now), part);
+            entry.goes_out(now, part);
         }
         Some(message)
     }
@@ -252,7 +262,7 @@ impl Queue {
 
     /// The server could not take an edit just now: all wait until then.
     pub fn again(&mut self, change_id: &str, until: Instant) {
-        if let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) {
+        if let Some(entry) = self.find(change_id) {
             entry.sent = None;
             self.pause = self.pause.max(Some(until));
         }
@@ -261,7 +271,7 @@ impl Queue {
     /// An edit was refused for what was sent with it, or for the version it names: it is sent once more, alone or without
     /// that. Whether there is such a way.
     pub fn otherwise(&mut self, change_id: &str, refused: Together) -> bool {
-        let Some(entry) = self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id) else {
+        let Some(entry) = self.find(change_id) else {
             return false;
         };
         let is_new = match refused {
@@ -297,12 +307,24 @@ impl Queue {
         self.entries.iter().take(at).any(|entry| entry.edit.shares_record(edit))
     }
 
+    fn find(&mut self, change_id: &str) -> Option<&mut Entry> {
+        self.entries.iter_mut().find(|entry| entry.edit.change_id == change_id)
+    }
+
     /// The edits that lie with the server, in the order in which they were sent.
     pub fn under_way(&self) -> impl Iterator<Item = &PendingEdit> {
         self.entries
             .iter()
             .filter(|entry| entry.sent.is_some())
             .map(|entry| &entry.edit)
+    }
+}
+
+impl Entry {
+    /// It is sent, in a message of so many.
+    fn goes_out(&mut self, now: Instant, together: usize) {
+        (self.sent, self.together) = (Some(now), together);
+        self.edit.was_sent = true;
     }
 }
 

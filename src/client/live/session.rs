@@ -14,12 +14,13 @@ use rand::SeedableRng;
 use rand::rngs::SmallRng;
 use serde_json::json;
 
-use super::edit::{PendingEdit, What, change_id};
+use super::edit::{PendingEdit, What};
 use super::end::LiveEnd;
 use super::event::{Event, Saved};
 use super::followed::{Followed, Standing};
 use super::message::Refusal;
 use super::model::Scope;
+use super::name::{self, Clock};
 use super::people::{Cursor, Selection, Typing};
 use super::queue::{Most, NotKept, Queue};
 use super::shown::Table;
@@ -81,6 +82,7 @@ pub(super) struct Session {
     leaving: Vec<DocumentId>,
     pub(super) queue: Queue,
     pub(super) rng: SmallRng,
+    pub(super) clock: Clock,
     pub(super) heartbeat: Duration,
     pub(super) silence: Duration,
     /// When a round of heartbeats began last, and which tables are left of it.
@@ -90,7 +92,7 @@ pub(super) struct Session {
 }
 
 impl Session {
-    pub fn new(person: Person, device: String, bounds: Bounds, seed: u64, now: Instant) -> Self {
+    pub fn new(person: Person, device: String, bounds: Bounds, seed: u64, clock: Clock, now: Instant) -> Self {
         Self {
             person,
             device,
@@ -101,6 +103,7 @@ impl Session {
             queue: Queue::new(bounds.queue),
             bounds,
             rng: SmallRng::seed_from_u64(seed),
+            clock,
             heartbeat: HEARTBEAT,
             silence: SILENCE,
             beat: now,
@@ -167,14 +170,10 @@ impl Session {
     }
 
     /// Takes an edit into the queue, under a name of its own.
-    pub fn edit(&mut self, id: &DocumentId, what: What, unix_ms: u64) -> Result<PendingEdit, NotKept> {
+    pub fn edit(&mut self, id: &DocumentId, what: What, now: Instant) -> Result<PendingEdit, NotKept> {
         let table = self.shown(id).unwrap_or_default();
-        let mut edit = PendingEdit {
-            change_id: change_id(unix_ms, &mut self.rng),
-            table_id: id.clone(),
-            base: None,
-            what,
-        };
+        let name = name::new(self.clock.at(now), &mut self.rng);
+        let mut edit = PendingEdit::new(name, id.clone(), what);
         if let Some(followed) = self.tables.get_mut(id) {
             edit.what = followed.complete(edit.what, &table, &mut self.rng);
             edit.base = followed.seen_by(&edit.what);
@@ -201,6 +200,13 @@ impl Session {
 
     pub(super) fn welcome(&mut self) {
         self.phase = Phase::Welcome;
+    }
+
+    /// The server has said what time it is. What waits to be sent for the first time and would be refused for the time in
+    /// its name gets a later one.
+    pub(super) fn set_clock(&mut self, server_ms: u64, now: Instant) {
+        self.clock = Clock::new(server_ms, now);
+        self.queue.rename_untimely(self.clock.at(now));
     }
 
     /// Something came in, whatever it was.

@@ -201,12 +201,8 @@ mod tests {
     }
 
     fn edit(what: What) -> PendingEdit {
-        PendingEdit {
-            change_id: "1".into(),
-            table_id: DocumentId::from_uuid(uuid::Uuid::from_u128(7)),
-            base: None,
-            what,
-        }
+        let table = DocumentId::from_uuid(uuid::Uuid::from_u128(7));
+        PendingEdit::new("1".into(), table, what)
     }
 
     fn edits(records: impl IntoIterator<Item = RecordEdit>) -> Vec<PendingEdit> {

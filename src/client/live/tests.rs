@@ -285,6 +285,25 @@ async fn what_a_program_stored_is_taken_up_by_the_next_one() {
     assert!(LiveClient::start(&address.url(), few).is_ok(), "nothing is pending");
 }
 
+/// It had waited for longer than the server remembers, or had the wrong time: the app awaits it by the name it was given.
+#[tokio::test]
+async fn who_waits_for_an_edit_need_not_know_under_which_name_it_went_out() {
+    let address = Address::new().await;
+    let client = LiveClient::start(&address.url(), options()).unwrap();
+    let table = client.table(&id(), Scope::whole_table()).unwrap();
+    let mut edit = table.update(&row(), [("cA", json!("kept"))]).unwrap();
+    let mut peer = address.accept().await;
+    let claim = peer.hears("authenticate").await;
+    let welcome = json!({ "userId": "ada", "deviceId": claim["deviceId"], "serverTime": 1_000_000_000_000_u64 });
+    peer.says("authenticated", welcome).await;
+    peer.hears("subscribe_to_table").await;
+    let sent = peer.hears("sync_offline_changes").await;
+    let name = sent["changes"][0]["changeId"].as_str().unwrap();
+    assert!(name.starts_with("1000000000"), "{name}");
+    peer.says("offline_sync_complete", saved(&[name])).await;
+    assert_eq!(edit.saved(LONG).await.unwrap().version, "v3");
+}
+
 #[tokio::test]
 async fn connecting_to_nobody_or_to_somebody_mute_ends_with_a_reason() {
     let address = Address::new().await;

@@ -43,10 +43,8 @@ fn pending(table: &mut Followed, edit: RecordEdit) -> PendingEdit {
     table.touch();
     let what = table.complete(What::Record(edit), &shown, &mut rng);
     PendingEdit {
-        change_id: "1".into(),
-        table_id: table.id.clone(),
         base: table.seen_by(&what),
-        what,
+        ..PendingEdit::new("1".into(), table.id.clone(), what)
     }
 }
 

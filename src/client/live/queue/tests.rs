@@ -32,10 +32,8 @@ fn record(row: &str, cells: usize) -> RecordEdit {
 
 fn edit(name: &str, what: What) -> PendingEdit {
     PendingEdit {
-        change_id: name.into(),
-        table_id: table(),
         base: Some("ab".into()),
-        what,
+        ..PendingEdit::new(name.into(), table(), what)
     }
 }
 

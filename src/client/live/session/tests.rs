@@ -9,6 +9,9 @@ use crate::document::table::RowId;
 
 const ANSWER: Duration = Duration::from_secs(30);
 
+/// What this machine takes the time to be, in milliseconds since 1970.
+pub const LOCAL: u64 = 1_767_225_600_000;
+
 pub struct Stage {
     pub session: Session,
     pub now: Instant,
@@ -36,7 +39,8 @@ impl Stage {
             avatar_url: None,
         };
         let now = Instant::now();
-        let session = Session::new(person, "laptop".into(), Bounds { tables, queue, answer }, 1, now);
+        let (bounds, clock) = (Bounds { tables, queue, answer }, Clock::new(LOCAL, now));
+        let session = Session::new(person, "laptop".into(), bounds, 1, clock, now);
         Self { session, now }
     }
 
@@ -51,10 +55,15 @@ impl Stage {
     }
 
     pub fn connect(&mut self) {
+        self.connect_at(LOCAL);
+    }
+
+    /// To a server whose clock says so.
+    pub fn connect_at(&mut self, server_ms: u64) {
         self.session.connected(self.now);
         assert_eq!(self.said(), ["authenticate"]);
-        let welcome =
-            json!({ "userId": "ada", "userName": "Ada", "deviceId": "laptop", "color": 4, "heartbeatMs": 15_000 });
+        let welcome = json!({ "userId": "ada", "userName": "Ada", "deviceId": "laptop", "color": 4, "heartbeatMs": 15_000,
+            "serverTime": server_ms });
         assert_eq!(self.hear("authenticated", welcome), [News::Welcome]);
     }
 
@@ -80,7 +89,7 @@ impl Stage {
     /// Writes to the cell, and returns the name of the edit.
     pub fn write(&mut self, value: &str) -> String {
         let what = What::Record(RecordEdit::update(&row(), [("cA", json!(value))]));
-        self.session.edit(&id(), what, 1_767_225_600_000).unwrap().change_id
+        self.session.edit(&id(), what, self.now).unwrap().change_id
     }
 
     pub fn cell(&mut self) -> Json {
@@ -281,10 +290,7 @@ fn a_batch_is_one_edit_and_a_new_row_has_its_id_at_once() {
     let create = BatchItem::Record(RecordEdit::create([("name of cA", json!("new"))]));
     let rename = BatchItem::Op(json!({ "op": "setTitle", "title": "U" }));
     let changes = vec![create, rename];
-    stage
-        .session
-        .edit(&id(), What::Batch { changes }, 1_767_225_600_000)
-        .unwrap();
+    stage.session.edit(&id(), What::Batch { changes }, stage.now).unwrap();
     let message = &stage.messages()[0];
     let items = &message["data"]["changes"];
     assert_eq!(
