@@ -50,6 +50,24 @@ test("after a short while: three edits are three entries, and one that was undon
   await back.agrees(server, model)
 })
 
+test("who goes on from the version of an acceptance has missed nothing", async t => {
+  const table = await makeTable(server, 20)
+  const ben = await LiveClient.join(t, server, "ben")
+  for (let round = 0; round < 20; round++) {
+    const anna = await LiveClient.join(t, server, "anna")
+    const model = await anna.follow(table)
+    const mine = anna.set(table, rowId(9), AMOUNT, round)
+    const his = [0, 1, 2, 3, 4].map(row => ben.set(table, rowId(row), AMOUNT, 100 * round + row))
+    const { version } = accepted(await mine)
+    await anna.drop()
+    const back = await again(t, server, "anna")
+    await back.recover(model, version)
+    ;(await Promise.all(his)).forEach(accepted)
+    await back.agrees(server, model)
+    await back.drop()
+  }
+})
+
 test("nothing missed is nothing sent", async t => {
   const table = await makeTable(server, 20)
   const anna = await LiveClient.join(t, server, "anna")

@@ -139,9 +139,12 @@ export class LiveClient extends EventEmitter {
   /** Comes back to a table that was followed over another socket. */
   async recover(model, lastVersion = model.version) {
     this.models.set(model.tableId, model)
+    model.goesOnFrom = lastVersion
     const scope = { ...(model.viewId && { viewId: model.viewId }), ...(model.window && { window: model.window }) }
     this.say("recover_connection", { tableId: model.tableId, ...scope, lastVersion })
-    return (await this.next("that it is back", "connection_recovered")).data
+    const { data } = await this.next("that it is back", "connection_recovered")
+    model.goesOnFrom = undefined
+    return data
   }
 
   /** Sends an edit of a row; returns the answer, `{ type, data }`. */

@@ -293,19 +293,33 @@ impl Pane {
 impl Ring {
     fn push(&mut self, from: u64, reached: Reached, frame: Frame) {
         self.newest = reached.position;
-        // Edits elsewhere in the table would push out what concerns this pane.
-        if let (Frame::Nothing, Some(last)) = (&frame, self.steps.back_mut())
-            && matches!(last.frame, Frame::Nothing)
-            && last.reached.position == from
-        {
-            last.reached = reached;
-            return;
+        if matches!(frame, Frame::Nothing) {
+            self.join_silent();
         }
         self.bytes += frame.len();
         self.steps.push_back(Step { from, reached, frame });
         while self.steps.len() > STEPS || (self.bytes > STEP_BYTES && self.steps.len() > 1) {
             let gone = self.steps.pop_front().expect("there is more than one");
             self.bytes -= gone.frame.len();
+        }
+    }
+}
+
+impl Ring {
+    /// Edits elsewhere in the table would push out what concerns this pane: two steps that say nothing become one, if nobody
+    /// waits for the first to be durable. (Were it the newest that grows, it would never be durable while others go on.)
+    fn join_silent(&mut self) {
+        let is_silent = |step: &Step| matches!(step.frame, Frame::Nothing);
+        for at in (1..self.steps.len()).rev() {
+            let (one, other) = (&self.steps[at - 1], &self.steps[at]);
+            if !is_silent(one) || !is_silent(other) || one.reached.position != other.from {
+                return;
+            }
+            if (other.reached.epoch, other.reached.position) <= self.announced {
+                self.steps[at - 1].reached = other.reached.clone();
+                self.steps.remove(at);
+                return;
+            }
         }
     }
 }
@@ -361,6 +375,27 @@ mod tests {
         let pane = pane([(0, 3, Some("a")), (3, 6, None), (6, 9, None), (9, 10, Some("b"))]);
         assert_eq!(pane.pull(&at(1), 10), Pulled::Behind);
         assert_eq!(pane.pull(&at(7), 10), frames(&["b"], 10));
+    }
+
+    #[test]
+    fn steps_that_say_nothing_are_told_while_others_follow_and_take_no_room() {
+        let pane = pane([(0, 1, Some("a"))]);
+        let mut told = 0;
+        for position in 1..1_000 {
+            pane.step(position, at(position + 1), None);
+            // The newest is never on disk yet.
+            pane.announce(position, 0);
+            if let Pulled::Frames(_, reached) = pane.pull(&at(told), position) {
+                told = reached.position;
+            }
+            assert_eq!(told, position);
+        }
+        assert!(pane.ring().steps.len() <= 4, "{}", pane.ring().steps.len());
+        assert_eq!(
+            pane.pull(&at(0), 1_000),
+            frames(&["a"], 1_000),
+            "nothing was pushed out"
+        );
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::super::Server;
 use super::super::lifeline::Lifeline;
 use super::super::rest::Problem;
 use super::super::socket::{Connection, End};
+use super::answers::Answer;
 use super::editing::Edited;
 use super::following::Subscription;
 use super::queue::Queue;
@@ -40,8 +41,7 @@ pub(super) enum Done {
     },
     /// An edit is made and waits for the disk, or is not.
     Edited(Box<Edited>),
-    /// What was done is on disk, or is not: this is to be told.
-    Answer(Vec<Utf8Bytes>),
+    Answer(Answer),
     /// The job panicked: a bug in us or in the library, which costs this connection.
     Panicked,
 }
@@ -67,8 +67,9 @@ pub(super) struct LiveDoor {
     pub queue: Queue,
     /// Of the request that is being done.
     pub frame_bytes: usize,
-    /// Answers that wait for the disk.
+    /// Answers that wait for the disk, or for what they are told behind.
     pub unconfirmed: usize,
+    pub answers: Vec<Answer>,
     /// Frames that are no subscription's: bounded, since reading stops at a number of them.
     replies: VecDeque<Utf8Bytes>,
     replies_bytes: usize,
@@ -102,6 +103,7 @@ impl LiveDoor {
             queue: Queue::default(),
             frame_bytes: 0,
             unconfirmed: 0,
+            answers: Vec::new(),
             replies: VecDeque::new(),
             replies_bytes: 0,
             alive: None,
@@ -325,10 +327,7 @@ impl Connection for LiveDoor {
                 self.queue.edited();
                 self.edited(*edited);
             }
-            Done::Answer(frames) => {
-                self.unconfirmed -= 1;
-                frames.into_iter().for_each(|frame| self.say(frame));
-            }
+            Done::Answer(answer) => self.answer(answer),
             Done::Panicked => {
                 tracing::error!(connection = %self.id, "a job panicked");
                 self.close(Close::TryLater);

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::ws::Utf8Bytes;
-
 use super::super::Server;
 use super::super::rest::{Code, Problem, off_runtime};
+use super::answers::Answer;
 use super::door::{Done, LiveDoor};
 use super::offline::Waited;
 use crate::document::table::{CHANGE_CELLS, Stamp};
@@ -106,7 +105,7 @@ impl LiveDoor {
             }
             Edited::Offline(waited) => {
                 self.unconfirmed += 1;
-                self.job(async move { Done::Answer(vec![waited.told(&server).await]) });
+                self.job(async move { Done::Answer(waited.told(&server).await) });
             }
         }
     }
@@ -181,7 +180,7 @@ impl Server {
 
 impl Made {
     /// The answers, once all of it is on disk.
-    async fn told(self, server: &Server) -> Vec<Utf8Bytes> {
+    async fn told(self, server: &Server) -> Answer {
         let table = self.table.to_string();
         let saved = server.confirmed(&self.room, self.seen).await;
         let told = self.ids.iter().zip(&self.results).map(|(id, result)| {
@@ -193,7 +192,10 @@ impl Made {
             };
             text("change_rejected", &result)
         });
-        told.map(Into::into).collect()
+        let frames = told.map(Into::into).collect();
+        let names_a_version = matches!(saved, Ok(true)) && self.results.iter().any(Result::is_ok);
+        let behind = names_a_version.then_some((self.table, self.seen)).into_iter().collect();
+        Answer { behind, frames }
     }
 }
 

@@ -153,6 +153,7 @@ impl LiveDoor {
         // would say nothing any more (lost wakeup).
         subscription.following.mark.clear();
         self.subscriptions.insert(key, subscription);
+        self.release_answers();
         // What became durable while it was being made.
         self.enqueue(key);
     }
@@ -212,6 +213,7 @@ impl LiveDoor {
         self.part(&room, clean);
         drop(subscription);
         self.server.rooms.leave(room, self.id, Instant::now());
+        self.release_answers();
     }
 
     /// The next frame of a subscription.
@@ -219,12 +221,12 @@ impl LiveDoor {
         if self.is_deleted(key) {
             return None;
         }
+        self.note_sent(key);
         let subscription = self.subscriptions.get_mut(&key)?;
         // What was pulled goes out before anything else is: nothing overtakes it, and it is no more than one pull.
         if let Some(frame) = subscription.told.pop_front() {
             return Some(frame);
         }
-        subscription.sent = subscription.reached.clone();
         let durable = subscription.following.room.durable();
         if let Some(parked) = &subscription.parked {
             let is_stale = parked.reached.epoch != subscription.following.room.epoch();
@@ -245,6 +247,7 @@ impl LiveDoor {
             Pulled::Frames(frames, reached) => {
                 subscription.reached = reached;
                 subscription.told.extend(frames);
+                self.note_sent(key);
                 self.presence_frame(key)
             }
             Pulled::Nothing => self.presence_frame(key),
@@ -260,6 +263,16 @@ impl LiveDoor {
                 self.end(key, why);
                 None
             }
+        }
+    }
+
+    /// All that was pulled of a subscription is with the socket, if it is.
+    fn note_sent(&mut self, key: u32) {
+        if let Some(subscription) = self.subscriptions.get_mut(&key)
+            && subscription.told.is_empty()
+        {
+            subscription.sent = subscription.reached.clone();
+            self.release_answers();
         }
     }
 

@@ -4,6 +4,7 @@
 //! not part of that: what was done is answered once it is durable, while the next request is being done. A client with too
 //! much that waits is not read until there is less.
 
+mod answers;
 mod door;
 mod editing;
 mod following;

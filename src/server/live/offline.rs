@@ -6,10 +6,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::ws::Utf8Bytes;
-
 use super::super::Server;
 use super::super::rest::Problem;
+use super::answers::Answer;
 use super::door::{Done, LiveDoor};
 use super::editing::{Edited, Editor, Made, bad_key, not_saved, not_taken, rejected, rejection};
 use crate::document::table::CHANGE_CELLS;
@@ -155,13 +154,16 @@ impl Waited {
     }
 
     /// The answer, once all of it is on disk.
-    pub async fn told(self, server: &Server) -> Utf8Bytes {
+    pub async fn told(self, server: &Server) -> Answer {
         let (mut applied, mut merged) = (Vec::new(), Vec::new());
         let (mut created, mut versions) = (BTreeMap::new(), BTreeMap::new());
-        let mut rejected_all = self.rejected;
+        let (mut rejected_all, mut behind) = (self.rejected, Vec::new());
         for MadeOf { made, numbers } in self.made {
             let table = made.table.to_string();
             let saved = server.confirmed(&made.room, made.seen).await;
+            if matches!(saved, Ok(true)) && made.results.iter().any(Result::is_ok) {
+                behind.push((made.table, made.seen));
+            }
             for ((id, result), number) in made.ids.into_iter().zip(made.results).zip(numbers) {
                 let not = match (&saved, result) {
                     (Ok(true), Ok(accepted)) => {
@@ -191,6 +193,7 @@ impl Waited {
             versions: &versions,
             durable: true,
         };
-        text("offline_sync_complete", &done).into()
+        let frames = vec![text("offline_sync_complete", &done).into()];
+        Answer { behind, frames }
     }
 }

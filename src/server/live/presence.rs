@@ -144,6 +144,7 @@ impl LiveDoor {
             version: Some(version::of(&subscription.sent.heads)),
         };
         let frame = text("heartbeat_ack", &ack);
+        self.release_answers();
         self.say(frame.into());
     }
 
