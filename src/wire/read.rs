@@ -4,7 +4,12 @@
 //! what is wrong with it. What a text will take in memory is estimated before it is parsed: each value takes many times the
 //! bytes it was written in.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 
 /// Why a text is not what it should be.
@@ -48,10 +53,40 @@ pub fn read<T: DeserializeOwned>(text: &[u8], limit: usize) -> Result<T, Unread>
     if values > limit {
         return Err(Unread::TooMany { values, limit });
     }
+    parsed(text).or_else(|error| parsed(&with_whole_characters(text).ok_or(error)?))
+}
+
+fn parsed<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unread> {
     let mut reader = serde_json::Deserializer::from_slice(text);
     let read: T = serde_path_to_error::deserialize(&mut reader).map_err(|error| at_field(&error))?;
     reader.end().map_err(|error| Unread::NotJson(error.to_string()))?;
     Ok(read)
+}
+
+/// The text with U+FFFD for halves of characters, if it has any: a program whose strings are UTF-16 that cuts one in the middle
+/// of an emoji sends `\ud83d`, and would never get rid of anything that was sent with it.
+fn with_whole_characters(text: &[u8]) -> Option<Vec<u8>> {
+    let unit = |at: usize| -> Option<u16> {
+        let digits = text.get(at..at + 6)?.strip_prefix(br"\u")?;
+        u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+    };
+    let (mut whole, mut at) = (None, 0);
+    while let Some(found) = text
+        .get(at..)
+        .and_then(|rest| rest.iter().position(|byte| *byte == b'\\'))
+    {
+        at += found;
+        at += match (unit(at), unit(at + 6)) {
+            (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (Some(0xd800..=0xdfff), _) => {
+                whole.get_or_insert_with(|| text.to_vec())[at..at + 6].copy_from_slice(br"\ufffd");
+                6
+            }
+            (Some(_), _) => 6,
+            (None, _) => 2,
+        };
+    }
+    whole
 }
 
 /// Reads a value that was parsed before. A JSON array would pass for a struct whose fields it has in order: it is refused.
@@ -60,6 +95,47 @@ pub fn read_object<T: DeserializeOwned>(value: Json) -> Result<T, Unread> {
         return Err(Unread::not_an_object());
     }
     serde_path_to_error::deserialize(value).map_err(|error| at_field(&error))
+}
+
+/// For `deserialize_with`: a struct within another, and no list of its fields.
+pub(super) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<T, D::Error> {
+    Object::deserialize(reader).map(|Object(read)| read)
+}
+
+/// As [`object`], or null.
+pub(super) fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    reader: D,
+) -> Result<Option<T>, D::Error> {
+    let read = Option::<Object<T>>::deserialize(reader)?;
+    Ok(read.map(|Object(read)| read))
+}
+
+/// As [`object`], a list of them.
+pub(super) fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(reader: D) -> Result<Vec<T>, D::Error> {
+    let read = Vec::<Object<T>>::deserialize(reader)?;
+    Ok(read.into_iter().map(|Object(read)| read).collect())
+}
+
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(reader: D) -> Result<Self, D::Error> {
+        struct Maps<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Maps<T> {
+            type Value = T;
+
+            fn expecting(&self, text: &mut fmt::Formatter<'_>) -> fmt::Result {
+                text.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, map: M) -> Result<T, M::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+
+        reader.deserialize_map(Maps(PhantomData)).map(Self)
+    }
 }
 
 fn at_field(error: &serde_path_to_error::Error<serde_json::Error>) -> Unread {
@@ -136,9 +212,52 @@ mod tests {
     }
 
     #[test]
+    fn halves_of_characters_are_read_and_whole_ones_are_left_alone() {
+        for (text, read_as) in [
+            (r#""a\ud83d""#, "a\u{fffd}"),
+            (r#""\udc4db""#, "\u{fffd}b"),
+            (r#""\ud83d\ud83d\udc4d""#, "\u{fffd}👍"),
+            (r#""\ud83d\u0041""#, "\u{fffd}A"),
+            (r#""\\ud83d\udc4d\n""#, "\\ud83d\u{fffd}\n"),
+        ] {
+            assert_eq!(read::<String>(text.as_bytes(), 10).unwrap(), read_as, "{text}");
+        }
+        assert_eq!(read::<String>(r#""👍\ud83d\udc4d""#.as_bytes(), 10).unwrap(), "👍👍");
+        for text in [
+            r#""\ud83"#,
+            r#""\ud83d\"#,
+            r#""\uzzzz""#,
+            "\"\\",
+            r#"{"rows": "\ud83d"}"#,
+        ] {
+            assert!(read::<String>(text.as_bytes(), 10).is_err(), "{text}");
+        }
+    }
+
+    #[test]
     fn an_array_is_no_object() {
         assert!(read_object::<Shape>(serde_json::json!([[]])).is_err());
         assert!(read_object::<Shape>(serde_json::json!({ "rows": [] })).is_ok());
+
+        #[derive(Debug, serde::Deserialize)]
+        struct Outer {
+            #[expect(dead_code)]
+            #[serde(default, deserialize_with = "optional_object")]
+            one: Option<Shape>,
+            #[expect(dead_code)]
+            #[serde(default, deserialize_with = "objects")]
+            many: Vec<Shape>,
+        }
+        for (text, field) in [
+            (r#"{"one": [[]]}"#, "/one"),
+            (r#"{"one": {"rows": 1}}"#, "/one/rows"),
+            (r#"{"many": [{"rows": []}, [[]]]}"#, "/many/1"),
+            (r#"{"many": [{"rows": [{"a": "b"}]}]}"#, "/many/0/rows/0/a"),
+        ] {
+            let told = read::<Outer>(text.as_bytes(), 100).unwrap_err().field();
+            assert_eq!(told.as_deref(), Some(field), "{text}");
+        }
+        assert!(read::<Outer>(br#"{"one": null, "many": [{"rows": []}]}"#, 100).is_ok());
     }
 
     #[test]

@@ -176,6 +176,39 @@ test("offline changes keep their order by whatever names their table is called, 
   assert.deepEqual(repeated.created, outcome.created)
 })
 
+test("half of an emoji holds up nothing that was made offline with it", async t => {
+  const table = await makeTable(server, 3)
+  const { anna, hers } = await twoFollow(t, server, table)
+  const texts = ["whole 👍", "cut 👍".slice(0, -1), "after"]
+  const list = texts.map((text, row) => update(table, rowId(row), ITEM, text, hers.version))
+  const outcome = await anna.offline(list)
+  assert.deepEqual([outcome.applied.length, outcome.rejected], [3, []])
+  const kept = (await readTable(server, table)).rows.map(row => row.cells[ITEM])
+  assert.deepEqual(kept, ["whole 👍", "cut \ufffd", "after"])
+})
+
+test("changes on many versions are made in several sendings", async t => {
+  const table = await makeTable(server, 20)
+  const { anna, ben, hers } = await twoFollow(t, server, table)
+  const rows = Array.from({ length: 20 }, (_, row) => row)
+  const list = []
+  for (const row of rows) {
+    const { version } = accepted(await ben.set(table, rowId(row), AMOUNT, 100 + row))
+    list.push(update(table, rowId(row), AMOUNT, 200 + row, version))
+  }
+  for (const row of rows) accepted(await ben.set(table, rowId(row), AMOUNT, 300 + row))
+  const first = await anna.offline(list)
+  assert.equal(first.merged.length, 16)
+  assert.deepEqual(
+    first.rejected.map(({ changeId, code }) => [changeId, code]),
+    list.slice(16).map(({ changeId }) => [changeId, "busy"]),
+  )
+  const second = await anna.offline(list.slice(16))
+  assert.deepEqual([second.merged.length, second.rejected], [4, []])
+  assert.equal((await conflicts(table)).cells.length, 20)
+  await anna.agrees(server, hers)
+})
+
 test("of several offline changes of one cell the last one stands, also in two sendings", async t => {
   const table = await makeTable(server)
   const { anna, hers } = await twoFollow(t, server, table)

@@ -35,9 +35,10 @@ fn checked(what: &'static str, text: &str, good: bool) -> Result<Arc<str>, BadId
     }
 }
 
-/// Characters that need no escaping in an address, and no dot.
-fn is_part(text: &str) -> bool {
+/// Characters that need no escaping in an address, and no dot; not the one name under which JavaScript finds no entry of a map.
+pub(super) fn is_part(text: &str) -> bool {
     (1..=MAX_PART).contains(&text.len())
+        && text != "__proto__"
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))

@@ -6,6 +6,8 @@
 use rand::Rng;
 use rand::distr::{Alphanumeric, SampleString};
 
+use super::id::is_part;
+
 /// The most options of one column.
 pub const MAX_OPTIONS: usize = 1000;
 
@@ -59,8 +61,5 @@ pub fn random_id(rng: &mut impl Rng) -> String {
 
 /// What may be the id of an option: it becomes a key of the document and a value of cells.
 pub fn is_id(id: &str) -> bool {
-    (1..=64).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'))
+    is_part(id)
 }

@@ -286,8 +286,11 @@ fn not_taken(wanted: &Wanted, why: &Untaken) -> NotTaken {
         }
         Untaken::UnknownVersion => unknown_version(),
         Untaken::TooManyVersions => {
-            let why = "what was sent is based on too many versions of the table: send it in parts";
-            NotTaken::new(Why::TooLarge, Mistake::new("/base", why))
+            let why = format!(
+                "what was sent is based on more than {EARLIER_ROUNDS} earlier versions of the table, which is as many as are taken at \
+                 once: send the rest again"
+            );
+            NotTaken::new(Why::Later, Mistake::new("/base", why))
         }
         Untaken::Changed { edit } => {
             let why = "what this changes is not what it was in the version it is based on; only cells, and whether rows are \

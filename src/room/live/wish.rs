@@ -77,6 +77,8 @@ pub enum Why {
     /// What it would change is not what its author saw, and it cannot be written beside it.
     VersionChanged,
     TooLarge,
+    /// Too much at once: it is made if it is sent again.
+    Later,
     Deleted(Tombstone),
     Key(KeyRefusal),
     Failed,

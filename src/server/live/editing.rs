@@ -222,6 +222,7 @@ pub(super) fn not_taken(id: String, table: &str, not: &NotTaken) -> Rejected {
         Why::UnknownVersion => "unknown-version",
         Why::VersionChanged => "version-changed",
         Why::TooLarge => "too-large",
+        Why::Later => "busy",
         Why::Deleted(_) => "deleted",
         Why::Key(refusal) => key_code(*refusal),
         Why::Failed => "failed",

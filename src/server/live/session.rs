@@ -92,7 +92,7 @@ impl LiveDoor {
         let name = user_name.unwrap_or_else(|| user_id.clone());
         let name: String = name.chars().take(presence::MAX_NAME_CHARS).collect();
         if let Some(avatar) = &avatar_url
-            && (avatar.len() > presence::MAX_AVATAR_BYTES || !is_picture(avatar))
+            && !presence::is_picture(avatar)
         {
             let most = presence::MAX_AVATAR_BYTES;
             return Err((
@@ -123,8 +123,4 @@ impl LiveDoor {
             connection: Some(self.id),
         }
     }
-}
-
-fn is_picture(address: &str) -> bool {
-    address.starts_with("https://") || address.starts_with("http://")
 }

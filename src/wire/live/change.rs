@@ -11,7 +11,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use crate::wire::read::{Unread, read_object};
+use crate::wire::read::{self, Unread, read_object};
 use crate::wire::table::{Edit, Place, cells};
 
 /// One change of one record.
@@ -24,7 +24,7 @@ pub struct RecordChange {
     #[serde(rename = "type")]
     pub kind: RecordKind,
     pub record_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::objects")]
     pub changes: Vec<FieldChange>,
     /// The version that its author saw.
     pub base: Option<String>,
@@ -81,7 +81,7 @@ pub struct RecordItem {
     #[serde(rename = "type")]
     pub kind: RecordKind,
     pub record_id: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "read::objects")]
     pub changes: Vec<FieldChange>,
     pub at: Option<Place>,
 }

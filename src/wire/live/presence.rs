@@ -18,8 +18,9 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::document::table::RowId;
 use crate::id::PeerId;
+use crate::wire::read;
 
-pub use channels::{CURSOR, SELECTION, TYPING, USER, Who};
+pub use channels::{CURSOR, SELECTION, TYPING, USER, Who, is_picture};
 
 /// The colours people are told apart by: 0 to 9, indices into a palette of the front end's.
 pub const COLORS: u32 = 10;
@@ -123,7 +124,9 @@ pub struct Cursor {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
+    #[serde(deserialize_with = "read::object")]
     pub from: Cell,
+    #[serde(deserialize_with = "read::object")]
     pub to: Cell,
 }
 

@@ -33,6 +33,7 @@ pub enum Request {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Authenticate {
     pub token: Option<String>,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub user: Option<UserClaim>,
     /// What tells this page or program from the others of the same user; made by the server if it is not given.
     pub device_id: Option<String>,
@@ -59,6 +60,7 @@ pub struct WindowClaim {
 pub struct Subscribe {
     pub table_id: String,
     pub view_id: Option<String>,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub window: Option<WindowClaim>,
     /// The version that the client has.
     pub since: Option<String>,
@@ -69,6 +71,7 @@ pub struct Subscribe {
 pub struct Recover {
     pub table_id: String,
     pub view_id: Option<String>,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub window: Option<WindowClaim>,
     pub last_version: String,
 }
@@ -84,6 +87,7 @@ pub struct TableName {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShowCursor {
     pub table_id: String,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub cursor: Option<Cursor>,
 }
 
@@ -91,6 +95,7 @@ pub struct ShowCursor {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShowSelection {
     pub table_id: String,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub selection: Option<Selection>,
 }
 
@@ -98,6 +103,7 @@ pub struct ShowSelection {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ShowTyping {
     pub table_id: String,
+    #[serde(default, deserialize_with = "read::optional_object")]
     pub cell: Option<Typing>,
 }
 

@@ -27,7 +27,7 @@ impl Who {
     /// Somebody who has chosen no colour. Without a name they go by their id.
     pub fn new(id: Id, name: Option<&str>, avatar_url: Option<&str>) -> Self {
         let name = name.map(|name| cut(name.trim(), MAX_NAME_CHARS));
-        let avatar_url = avatar_url.filter(|url| (1..=MAX_AVATAR_BYTES).contains(&url.len()));
+        let avatar_url = avatar_url.filter(|url| is_picture(url));
         Self {
             color: color_of(id.as_str()),
             name: name.filter(|name| !name.is_empty()).unwrap_or(id.as_str()).to_owned(),
@@ -55,6 +55,12 @@ impl Who {
         }
         to_cbor(&user)
     }
+}
+
+/// Whether an address is one that a front end may load: a page shows pictures of strangers.
+pub fn is_picture(address: &str) -> bool {
+    let is_web = address.starts_with("https://") || address.starts_with("http://");
+    is_web && address.len() <= MAX_AVATAR_BYTES
 }
 
 impl Cell {

@@ -121,10 +121,22 @@ fn what_has_not_the_shape_of_its_channel_is_nothing() {
 #[test]
 fn names_pictures_and_what_is_typed_are_bounded() {
     let long = "ü".repeat(300);
-    let user = json!({ "id": "u", "name": long, "color": 10, "avatarUrl": "x".repeat(MAX_AVATAR_BYTES + 1) });
+    let user = json!({ "id": "u", "name": long, "color": 10 });
     let who = read(user, Who::from_channel).unwrap();
-    assert_eq!((who.name.chars().count(), who.avatar_url), (MAX_NAME_CHARS, None));
+    assert_eq!(who.name.chars().count(), MAX_NAME_CHARS);
     assert_eq!(who.color, color_of("u"), "there is no colour 10");
+    for (url, is_shown) in [
+        (format!("https://example.org/{}", "x".repeat(MAX_AVATAR_BYTES)), false),
+        ("javascript:alert(1)".into(), false),
+        ("https://example.org/u.png".into(), true),
+    ] {
+        let user = json!({ "id": "u", "avatarUrl": url });
+        assert_eq!(
+            read(user, Who::from_channel).unwrap().avatar_url.is_some(),
+            is_shown,
+            "{url}"
+        );
+    }
     let typing = json!({ "row": "r", "column": "c", "text": long });
     let typing = read(typing, Typing::from_channel).unwrap();
     assert_eq!(typing.text.chars().count(), MAX_TYPING_CHARS);
