@@ -137,7 +137,7 @@ async fn one_edit_after_an_import(in_one_change: bool) {
     converge(&everywhere).await;
 
     let (row, cell) = a_cell(&with_ada);
-    let mut least = (u64::MAX, u64::MAX);
+    let mut sent = Vec::new();
     // A client may answer late what it heard before, and is answered in turn: that is not the edit's.
     for value in 7..10 {
         house.sent();
@@ -148,9 +148,10 @@ async fn one_edit_after_an_import(in_one_change: bool) {
         converge(&everywhere).await;
         let (frames, bytes) = house.sent();
         println!("one cell after an import (in one change: {in_one_change}): {bytes} bytes in {frames} frames");
-        least = least.min((frames, bytes));
+        sent.push((frames, bytes));
     }
-    let (frames, bytes) = least;
+    sent.sort_unstable();
+    let (frames, bytes) = sent[1];
     assert_eq!(frames, 3, "one for each, the writer included");
     assert!(bytes < 3 * MOST, "{bytes} bytes for one cell");
     assert!(house.running.drain().await);

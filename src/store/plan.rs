@@ -2,8 +2,8 @@
 //!
 //! Invariants:
 //! - An append that would leave a hole or write over a change is refused, alone.
-//! - A document has at most as many idempotency keys as the bound says once their count has come down to it; those
-//!   forgotten are the oldest, and the time of the youngest of them is stored in the same batch.
+//! - Beside those that are young, a document has at most as many idempotency keys as the bound says once their count has come
+//!   down to it; those forgotten are the oldest, and the time of the youngest of them is stored in the same batch.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};

@@ -27,6 +27,9 @@ pub enum Unread {
     },
 }
 
+/// A text that is longer is not copied to be mended.
+const MENDED_BYTES: usize = 1 << 20;
+
 /// The longest part of a reason or a path that is told, in characters: it may repeat what was sent.
 const MAX_TOLD: usize = 1000;
 
@@ -53,7 +56,10 @@ pub fn read<T: DeserializeOwned>(text: &[u8], limit: usize) -> Result<T, Unread>
     if values > limit {
         return Err(Unread::TooMany { values, limit });
     }
-    parsed(text).or_else(|error| parsed(&with_whole_characters(text).ok_or(error)?))
+    match parsed(text) {
+        Err(error) if text.len() <= MENDED_BYTES => parsed(&with_whole_characters(text).ok_or(error)?),
+        parsed => parsed,
+    }
 }
 
 fn parsed<T: DeserializeOwned>(text: &[u8]) -> Result<T, Unread> {

@@ -1,11 +1,10 @@
 //! Edits that go out late, and the server's memory for names: what cannot have been made is made, the rest is left alone.
 
-use roundtable::client::live::{Event, Happened, LiveClient, LiveOptions, PendingEdit, Scope};
+use roundtable::client::live::{Event, Happened, LiveClient, LiveOptions, PendingEdit};
 use roundtable::server::start::Running;
 use roundtable::store::memory::MemoryEngine;
 use serde_json::{Value, from_value, json};
 
-use crate::client::{come, id};
 use crate::guest::{LIMIT, Table, rest, start, start_with, table};
 
 /// Edits of the number in the first row, as a program has stored them under these names.
@@ -92,14 +91,17 @@ async fn what_may_have_been_saved_and_forgotten_is_not_made_again() {
 async fn an_edit_that_others_have_overtaken_is_saved() {
     let server = start_with(&MemoryEngine::new(), |config| config.store.keys = 1).await;
     let table = table(&server, 1).await;
-    let names = [name(now_ms() - 60_000)];
-    let bob = come(&server, "bob").await;
-    let theirs = bob.subscribe(&id(&table), Scope::whole_table(), LIMIT).await.unwrap();
-    for number in 0..4 {
-        let row = theirs.shown().rows[0].id.clone();
-        let mut edit = theirs.update(&row, [("N", json!(number))]).unwrap();
-        edit.saved(LIMIT).await.unwrap();
+    let minute = 60_000;
+    // Those of the last minutes would not be forgotten.
+    for minutes in [50, 40, 30, 20] {
+        let theirs = [name(now_ms() - minutes * minute)];
+        let told = take_up(&server, stored(&table, &theirs, false)).await;
+        assert_eq!(told, theirs.map(|name| (name, Ok(()))));
     }
+    let sent = [name(now_ms() - 45 * minute)];
+    let told = take_up(&server, stored(&table, &sent, true)).await;
+    assert!(told[0].1.as_ref().unwrap_err().contains("key-expired"), "{told:?}");
+    let names = [name(now_ms() - 60 * minute)];
     let told = take_up(&server, stored(&table, &names, false)).await;
     assert_eq!(told, names.map(|name| (name, Ok(()))));
     assert_eq!(number(&server, &table).await, 1_000);

@@ -94,8 +94,8 @@ export class Grid {
         content.append(this.overlay)
         this.#scrollY = content.closest(".vertical-inner")
         this.#scrollX = content.closest("revogr-viewport-scroll")
-        if (this.#scrollY) this.#steadyY = new Steady(this.#scrollY, "scrollTop")
-        if (this.#scrollX) this.#steadyX = new Steady(this.#scrollX, "scrollLeft")
+        if (this.#scrollY) this.#steadyY = new Steady(this.#scrollY, "scrollTop", this.element)
+        if (this.#scrollX) this.#steadyX = new Steady(this.#scrollX, "scrollLeft", this.element)
         resolve()
       }
       look()

@@ -9,13 +9,16 @@ export class Steady {
   /** Where it was before, the newest last. */
   #left: number[] = []
 
+  /** `around`: what holds the scrollbars and the row numbers as well. */
   constructor(
     private readonly element: HTMLElement,
     private readonly side: "scrollTop" | "scrollLeft",
+    around: HTMLElement,
   ) {
     element.addEventListener("scroll", () => this.#look(), { passive: true })
     // Hands go wherever they like.
-    for (const hand of ["wheel", "touchstart", "pointerdown"]) element.addEventListener(hand, () => this.#letGo(), { passive: true })
+    const letGo = () => this.#letGo()
+    for (const hand of ["wheel", "touchstart", "pointerdown"]) around.addEventListener(hand, letGo, { capture: true, passive: true })
   }
 
   scrollTo(place: number): void {

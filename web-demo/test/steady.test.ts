@@ -18,7 +18,8 @@ class Scroller extends EventTarget {
 
 const steadyOn = (): [Scroller, Steady] => {
   const scroller = new Scroller()
-  return [scroller, new Steady(scroller as unknown as HTMLElement, "scrollTop")]
+  const element = scroller as unknown as HTMLElement
+  return [scroller, new Steady(element, "scrollTop", element)]
 }
 
 test("what repeats a place that was left since is undone, any of them", () => {

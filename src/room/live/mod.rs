@@ -89,11 +89,9 @@ pub struct Following {
 
 impl Drop for Following {
     fn drop(&mut self) {
-        self.pane.leave(&self.mark);
-        if self.pane.is_followed() {
+        if !self.pane.leave(&self.mark) {
             return;
         }
-        self.pane.clear();
         let nobody_is_left = {
             let mut open = self.room.live.open();
             open.retain(|open| open.is_followed());

@@ -137,8 +137,18 @@ impl Pane {
         self.ring().receivers.insert(receiver, mark);
     }
 
-    pub(super) fn leave(&self, mark: &Mark) {
-        self.ring().receivers.remove(&(mark.inbox().connection(), mark.key()));
+    /// True if nobody is left; then what was made for those who were is not needed.
+    pub(super) fn leave(&self, mark: &Mark) -> bool {
+        let mut ring = self.ring();
+        ring.receivers.remove(&(mark.inbox().connection(), mark.key()));
+        let is_last = ring.receivers.is_empty();
+        if is_last {
+            // Under the same lock: the steps of one who comes in between would be gone.
+            ring.clear();
+            drop(ring);
+            self.remembered().forget();
+        }
+        is_last
     }
 
     /// Whether something may be shown that the pane has not seen.
@@ -211,12 +221,10 @@ impl Pane {
         self.ring().push(from, reached, frame);
     }
 
-    /// The room was rolled back, or nobody follows any more: what was made is not needed.
+    /// The room was rolled back: what was made is not needed.
     pub(super) fn clear(&self) {
         self.remembered().forget();
-        let mut ring = self.ring();
-        ring.steps.clear();
-        ring.bytes = 0;
+        self.ring().clear();
     }
 
     /// Marks the receivers if there is something new that may be shown.
@@ -255,7 +263,7 @@ impl Pane {
         let is_joined =
             first.from == reached.position || (first.from < reached.position && matches!(first.frame, Frame::Nothing));
         if !is_joined {
-            return Pulled::Behind;
+            return ring.behind(durable);
         }
         let mut frames = Vec::new();
         let mut last = reached.clone();
@@ -278,9 +286,10 @@ impl Pane {
         }
         match then {
             // A snapshot shows what lies before it as well, and so does a difference.
-            Some(then @ (Pulled::Anew | Pulled::Behind)) => then,
+            Some(Pulled::Behind) => ring.behind(durable),
+            Some(Pulled::Anew) => Pulled::Anew,
             Some(then) if frames.is_empty() => then,
-            _ if frames.len() > FRAMES_ONE_BY_ONE => Pulled::Behind,
+            _ if frames.len() > FRAMES_ONE_BY_ONE => ring.behind(durable),
             _ => Pulled::Frames(frames, last),
         }
     }
@@ -291,6 +300,26 @@ impl Pane {
 }
 
 impl Ring {
+    fn clear(&mut self) {
+        self.steps.clear();
+        self.bytes = 0;
+    }
+
+    /// What one has to be told who is too far behind: of what has ended there is no difference to be told.
+    fn behind(&self, durable: u64) -> Pulled {
+        match self.steps.back() {
+            Some(Step {
+                reached,
+                frame: Frame::Ended(why),
+                ..
+            }) => match reached.position <= durable {
+                true => Pulled::Ended(*why),
+                false => Pulled::Nothing,
+            },
+            _ => Pulled::Behind,
+        }
+    }
+
     fn push(&mut self, from: u64, reached: Reached, frame: Frame) {
         self.newest = reached.position;
         if matches!(frame, Frame::Nothing) {
@@ -334,90 +363,4 @@ impl Frame {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(position: u64) -> Reached {
-        Reached {
-            position,
-            heads: Vec::new().into(),
-            epoch: 0,
-        }
-    }
-
-    fn pane(steps: impl IntoIterator<Item = (u64, u64, Option<&'static str>)>) -> Arc<Pane> {
-        let pane = Pane::new(PaneKey::default(), 0);
-        for (from, upto, text) in steps {
-            pane.step(from, at(upto), text.map(str::to_owned));
-        }
-        pane
-    }
-
-    fn frames(texts: &[&'static str], upto: u64) -> Pulled {
-        Pulled::Frames(
-            texts.iter().map(|text| Utf8Bytes::from_static(text)).collect(),
-            at(upto),
-        )
-    }
-
-    #[test]
-    fn a_receiver_pulls_what_lies_behind_its_place_and_is_durable() {
-        let pane = pane([(0, 2, Some("a")), (2, 3, None), (3, 5, Some("b"))]);
-        assert_eq!(pane.pull(&at(0), 5), frames(&["a", "b"], 5));
-        assert_eq!(pane.pull(&at(2), 5), frames(&["b"], 5));
-        assert_eq!(pane.pull(&at(0), 4), frames(&["a"], 3));
-        assert_eq!(pane.pull(&at(0), 1), Pulled::Nothing);
-        assert_eq!(pane.pull(&at(5), 9), Pulled::Nothing);
-    }
-
-    #[test]
-    fn who_stands_within_a_step_is_told_the_difference_unless_it_says_nothing() {
-        let pane = pane([(0, 3, Some("a")), (3, 6, None), (6, 9, None), (9, 10, Some("b"))]);
-        assert_eq!(pane.pull(&at(1), 10), Pulled::Behind);
-        assert_eq!(pane.pull(&at(7), 10), frames(&["b"], 10));
-    }
-
-    #[test]
-    fn steps_that_say_nothing_are_told_while_others_follow_and_take_no_room() {
-        let pane = pane([(0, 1, Some("a"))]);
-        let mut told = 0;
-        for position in 1..1_000 {
-            pane.step(position, at(position + 1), None);
-            // The newest is never on disk yet.
-            pane.announce(position, 0);
-            if let Pulled::Frames(_, reached) = pane.pull(&at(told), position) {
-                told = reached.position;
-            }
-            assert_eq!(told, position);
-        }
-        assert!(pane.ring().steps.len() <= 4, "{}", pane.ring().steps.len());
-        assert_eq!(
-            pane.pull(&at(0), 1_000),
-            frames(&["a"], 1_000),
-            "nothing was pushed out"
-        );
-    }
-
-    #[test]
-    fn what_is_kept_is_bounded_and_who_is_far_behind_is_told_at_once() {
-        let pane = pane((0..100).map(|n| (n, n + 1, Some("x"))));
-        assert_eq!(pane.pull(&at(30), 100), Pulled::Behind, "forgotten");
-        assert_eq!(pane.pull(&at(90), 100), Pulled::Behind, "ten frames are one difference");
-        assert_eq!(pane.pull(&at(98), 100), frames(&["x", "x"], 100));
-    }
-
-    #[test]
-    fn another_epoch_or_meaning_asks_for_a_snapshot() {
-        let pane = pane([(0, 1, Some("a"))]);
-        let other = Reached { epoch: 1, ..at(0) };
-        assert_eq!(pane.pull(&other, 1), Pulled::Anew);
-        pane.anew(1, at(2));
-        assert_eq!(pane.pull(&at(0), 1), frames(&["a"], 1));
-        assert_eq!(pane.pull(&at(0), 2), Pulled::Anew);
-        pane.end(2, at(3), Gone::View);
-        assert_eq!(pane.pull(&at(2), 2), Pulled::Nothing, "not on disk yet");
-        assert_eq!(pane.pull(&at(2), 3), Pulled::Ended(Gone::View));
-        pane.clear();
-        assert!(!pane.has_ended());
-    }
-}
+mod tests;

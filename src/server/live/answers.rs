@@ -42,9 +42,9 @@ impl LiveDoor {
     fn has_been_told(&self, table: &DocumentId, seen: &Seen) -> bool {
         let key = self.by_table.get(table);
         let subscription = key.and_then(|key| self.subscriptions.get(key));
-        subscription.is_none_or(|Subscription { sent, following, .. }| {
-            // In a room that was rolled back nobody is told any more what was there before.
-            following.room.epoch() != seen.epoch || sent.position >= seen.position
+        subscription.is_none_or(|Subscription { sent, .. }| {
+            // In a room that was rolled back everything is shown anew.
+            (sent.epoch, sent.position) >= (seen.epoch, seen.position)
         })
     }
 }

@@ -243,6 +243,8 @@ impl LiveDoor {
     }
 
     fn leave_everything(&mut self, end: &End) {
+        // Not told: what they would have to be told behind is not told any more. Whoever has no answer sends the edit again.
+        self.answers.clear();
         let keys: Vec<u32> = self.subscriptions.keys().copied().collect();
         let clean = matches!(end, End::Left(None | Some(1000 | 1005)));
         for key in keys {

@@ -75,7 +75,8 @@ impl LiveDoor {
 
     fn follow(&mut self, asked: Asked, about: &'static str) {
         let limits = &self.server.config.live;
-        let count = self.subscriptions.len() + self.queue.following();
+        let others = self.queue.following(|table| !self.by_table.contains_key(table));
+        let count = self.subscriptions.len() + others;
         if count >= limits.subscriptions && self.subscribed(&asked.address).is_none() {
             let why = format!("a connection follows at most {} tables", limits.subscriptions);
             return self.tell_error("too-many", why, about, Some(&asked.address));
@@ -307,8 +308,8 @@ impl LiveDoor {
             }
             // A version that was rolled back is none of the table's.
             Err(NotShown::UnknownVersion) => self.catch_up(key, true),
-            // Told once it is on disk: the pane ends with a step of its own.
-            Err(NotShown::NoView { .. } | NotShown::NotATable { .. }) => {}
+            // Told once it is on disk: the pane ends with a step of its own, which may be there by now.
+            Err(NotShown::NoView { .. } | NotShown::NotATable { .. }) => self.enqueue(key),
             Err(NotShown::NotAwake | NotShown::Failed) => {
                 // Its client recovers when the document can be read again.
                 self.close(crate::room::inbox::Close::TryLater);

@@ -92,9 +92,15 @@ impl Queue {
         self.bytes
     }
 
-    /// How many tables are about to be followed.
-    pub fn following(&self) -> usize {
-        self.following.len()
+    /// How many of the tables that are about to be followed are of this kind, and how many more may be.
+    pub fn following(&self, is_so: impl Fn(&DocumentId) -> bool) -> usize {
+        let following = self.following.iter();
+        following
+            .filter(|tables| match tables {
+                Tables::One(table) => is_so(table),
+                Tables::None | Tables::Any => true,
+            })
+            .count()
     }
 
     /// The first request that need not wait for any before it, and the bytes of its frame.

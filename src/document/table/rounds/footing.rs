@@ -69,6 +69,8 @@ pub(super) struct Sorter<'s> {
     /// it written apart, it would look like something that the deletion did not know of.
     doomed: HashMap<&'s RowId, Vec<Option<&'s [ChangeHash]>>>,
     looks: usize,
+    /// What changes before would have touched that are not taken in this message, but may be in the next.
+    put_off: Vec<Spot>,
 }
 
 impl<'s> Sorter<'s> {
@@ -90,6 +92,7 @@ impl<'s> Sorter<'s> {
             entries: HashMap::new(),
             doomed,
             looks,
+            put_off: Vec::new(),
         }
     }
 
@@ -103,12 +106,14 @@ impl<'s> Sorter<'s> {
         let sorted = self.try_sort(claim);
         if let Err(stop) = &sorted {
             self.forget(claim);
-            if matches!(stop, Stop::Later) {
-                // What comes behind it waits for it.
-                let edits = self.claims[claim].edits;
-                for touch in edits.iter().filter_map(Touch::all).flatten() {
-                    self.enter(claim, touch.spot, None, None);
-                }
+            let edits = self.claims[claim].edits;
+            let spots = edits.iter().filter_map(Touch::all).flatten().map(|touch| touch.spot);
+            match stop {
+                // What comes behind it waits for it,
+                Stop::Later => spots.for_each(|spot| self.enter(claim, spot, None, None)),
+                // or is put off with it.
+                Stop::Not(Untaken::TooManyVersions) => self.put_off.extend(spots),
+                Stop::Not(_) => {}
             }
         }
         sorted
@@ -116,6 +121,10 @@ impl<'s> Sorter<'s> {
 
     fn try_sort(&mut self, number: usize) -> Sorted {
         let claim = self.claims[number];
+        let is_put_off = |touch: Touch| self.put_off.iter().any(|spot| spot.overlaps(&touch.spot));
+        if claim.edits.iter().filter_map(Touch::all).flatten().any(is_put_off) {
+            return Err(Untaken::TooManyVersions.into());
+        }
         let seen = self.what_was_seen(&claim)?;
         let (mut footings, mut elsewhere) = (Vec::with_capacity(claim.edits.len()), None);
         let mut movable = Vec::new();
