@@ -26,8 +26,8 @@ const ROW_BY_ROW: usize = 4;
 /// The rows of a view on one version of a table.
 ///
 /// 50,000 rows take 3.4 MiB beside the index where a view only filters, 5.3 MiB sorted by a number, 6.2 MiB by a short text,
-/// 10 MiB by three columns. Building them goes over all cells of the table, 150 to 240 ms at 50,000 x 10; following one
-/// touched row takes 10 to 30 us, most of it to read its cells, 500 of them 8 to 16 ms (`benches/views.rs`).
+/// 10 MiB by three columns. Building them goes over all cells of the table, 150 to 200 ms at 50,000 x 10; following one
+/// touched row takes 8 to 26 us, most of it to read its cells, 500 of them 6 to 12 ms (`benches/views.rs`).
 #[derive(Debug, Clone)]
 pub struct ViewRows {
     view: View,
