@@ -17,6 +17,10 @@ use crate::sync::gate::{BadMessage, Offered, Opened};
 pub(super) enum Done {
     /// A document was loaded; its room sets the mark.
     Woken,
+    /// Somebody was in the slot of a room that was never opened, and is not any more.
+    AskAgain {
+        key: u32,
+    },
     /// The job panicked: a bug in us or in the library, which costs this connection.
     Panicked,
     Opened {
@@ -61,6 +65,11 @@ impl SyncDoor {
     pub(super) fn conclude(&mut self, done: Done) {
         match done {
             Done::Woken => self.catch_ups -= 1,
+            Done::AskAgain { key } => {
+                let Some(talk) = self.talks.get_mut(&key) else { return };
+                talk.busy = false;
+                self.advance(key);
+            }
             Done::Panicked => {
                 tracing::error!(connection = %self.id, "a job panicked");
                 self.closing = Some(Close::TryLater);

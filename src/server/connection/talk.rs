@@ -154,6 +154,16 @@ impl SyncDoor {
         let is_unknown = talk.room.deletion() == Deletion::Unknown;
         if listens || is_unknown || (is_request && !talk.room.exists()) {
             match talk.room.begin_wake(Instant::now()) {
+                // Somebody is in the slot. Before the room was opened it would look as if there was no such document.
+                Waking::Awake if !talk.room.is_opened() => {
+                    talk.arrived.push_front(Arrived {
+                        bytes,
+                        is_request,
+                        stage: Stage::Opened(opened),
+                    });
+                    self.ask_again(key);
+                    return Next::Wait;
+                }
                 Waking::Awake => {}
                 Waking::Failed(reason) => {
                     tracing::warn!(document = %talk.document, connection = %self.id, %reason, "a message for a document that cannot be loaded");
@@ -221,6 +231,18 @@ impl SyncDoor {
             Err(_) => true,
         };
         (!heavy).then_some(opened)
+    }
+
+    /// Looks at the first message again when nobody is in the slot of the room any more.
+    fn ask_again(&mut self, key: u32) {
+        let talk = self.talk(key);
+        talk.busy = true;
+        let room = talk.room.clone();
+        self.job(async move {
+            room.until(|room| (room.is_opened() || room.is_settled()).then_some(()))
+                .await;
+            Done::AskAgain { key }
+        });
     }
 
     /// Loads the document of this room on a worker thread; the mark comes when it is there.
