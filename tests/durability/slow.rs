@@ -297,5 +297,7 @@ async fn a_peer_that_reads_nothing_is_closed_and_costs_little() {
 
     assert_eq!(closing.await.expect("it is closed"), 4413);
     let change = ada.edit(&id, "title", "two").await;
+    // What the server asked meanwhile is answered, or the edit may never leave.
+    ada.saved(&id).await;
     grace.until("shown", |grace| grace.replica(&id).knows(&change)).await;
 }
