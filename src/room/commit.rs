@@ -14,7 +14,7 @@ use super::room::{Live, NotAwake, Room, Slot};
 use super::run::Run;
 use crate::document::author::Author;
 use crate::id::ConnectionId;
-use crate::store::{Append, Note, Place, StoredChange};
+use crate::store::{Append, Need, Note, Place, StoredChange};
 use crate::sync::gate::{Offered, Refusal};
 
 /// Who offers the changes of a commit.
@@ -22,6 +22,18 @@ use crate::sync::gate::{Offered, Refusal};
 pub struct Writer {
     pub author: Author,
     pub connection: Option<ConnectionId>,
+}
+
+/// The place that a commit of these needs in the committer's queue.
+pub fn need_of(changes: &[Offered]) -> Need {
+    let bytes = |offered: &Offered| match offered {
+        Offered::Change(change) => change.raw_bytes().len(),
+        Offered::Refused { .. } => 0,
+    };
+    Need {
+        changes: changes.len(),
+        bytes: changes.iter().map(bytes).sum(),
+    }
 }
 
 /// What became of the changes offered.

@@ -23,7 +23,7 @@ mod views;
 mod voice;
 
 pub use bring::{Brought, NotBrought};
-pub use commit::{Commit, Writer};
+pub use commit::{Commit, Writer, need_of};
 pub use compact::SteppedCompaction;
 pub use edit::{EditError, Edited};
 pub use fate::NotTurned;

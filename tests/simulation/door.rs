@@ -13,7 +13,7 @@ use roundtable::document::author::{Author, Door as Way};
 use roundtable::id::ConnectionId;
 use roundtable::room::inbox::{Inbox, Mark};
 use roundtable::room::room::NotAwake;
-use roundtable::room::{Commit, Room, SteppedCompaction, Waking, Writer};
+use roundtable::room::{Commit, Room, SteppedCompaction, Waking, Writer, need_of};
 use roundtable::store::{Need, NoPlace, Place, Store};
 use roundtable::sync::conversation::{CatchUp, CaughtUp, Conversation, Heard, Hearing};
 use roundtable::sync::gate::{self, GateLimits, Offered, Opened};
@@ -440,16 +440,5 @@ fn writer(connection: ConnectionId) -> Writer {
             door: Way::Sync,
         },
         connection: Some(connection),
-    }
-}
-
-fn need_of(changes: &[Offered]) -> Need {
-    let bytes = |offered: &Offered| match offered {
-        Offered::Change(change) => change.raw_bytes().len(),
-        Offered::Refused { .. } => 0,
-    };
-    Need {
-        changes: changes.len(),
-        bytes: changes.iter().map(bytes).sum(),
     }
 }

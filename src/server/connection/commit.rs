@@ -9,8 +9,8 @@ use super::jobs::Done;
 use super::talk::{Arrived, LIGHT_OPERATIONS, Next, Stage};
 use crate::room::inbox::Close;
 use crate::room::room::NotAwake;
-use crate::room::{Commit, Writer};
-use crate::store::{Need, NoPlace, Place};
+use crate::room::{Commit, Writer, need_of};
+use crate::store::{NoPlace, Place};
 use crate::sync::conversation::Hearing;
 use crate::sync::gate::{Offered, Opened};
 
@@ -139,16 +139,5 @@ fn operations_of(offered: &Offered) -> usize {
     match offered {
         Offered::Change(change) => change.len(),
         Offered::Refused { .. } => 0,
-    }
-}
-
-fn need_of(changes: &[Offered]) -> Need {
-    let bytes = |offered: &Offered| match offered {
-        Offered::Change(change) => change.raw_bytes().len(),
-        Offered::Refused { .. } => 0,
-    };
-    Need {
-        changes: changes.len(),
-        bytes: changes.iter().map(bytes).sum(),
     }
 }
